@@ -1,0 +1,6 @@
+#include "base/test.h"
+
+int main(void)
+{
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* Sockets for coroutines. Addresses are numeric (base/addr.h); names belong to dns/. */
+#ifndef RT_NET_H
+#define RT_NET_H
+
+#include "base/addr.h"
+#include "rt/co.h"
+
+/* A descriptor known to this loop, registered once, edge-triggered. Not copied, not moved. */
+struct io {
+	int fd;
+	bool readable, writable; /* as far as known: true until a call says EAGAIN */
+	bool listed;		 /* in the loop's set */
+	struct waiter reader, writer;
+	struct loop *loop;
+};
+
+/* Takes over fd (made non-blocking). 0 or -errno; on failure fd stays the caller's. */
+MUST_USE int io_open(struct io *io, int fd);
+void io_close(struct io *io); /* closes the descriptor; nobody may wait; twice is fine */
+
+/* Wait for a direction. 0; -ETIMEDOUT; -ECANCELED. */
+CO MUST_USE int io_wait_read(struct io *io, int64_t deadline_us);
+CO MUST_USE int io_wait_write(struct io *io, int64_t deadline_us);
+
+/* As read(2) and writev(2), waiting where those would: bytes (0: end of file), or -errno. */
+struct iovec;
+CO MUST_USE ptrdiff_t io_read(struct io *io, void *p, size_t n, int64_t deadline_us);
+CO MUST_USE ptrdiff_t io_writev(struct io *io, const struct iovec *v, int n, int64_t deadline_us);
+
+/* A listening socket: SO_REUSEADDR, SO_REUSEPORT, CLOEXEC, v6only. -errno or the fd. */
+MUST_USE int net_listen(const struct addr *at, int backlog);
+
+/*
+ * The next connection, its peer and our own address. -ECANCELED; other errors are of the
+ * connection, so call again. Out of descriptors or memory it waits (100 ms, doubling to
+ * 2 s) instead of spinning, and says so once through *starved.
+ */
+CO MUST_USE int net_accept(struct io *listener, struct addr *peer, struct addr *local,
+			   bool *starved);
+
+/* Connect; source may be NULL. The descriptor, or -errno (-ETIMEDOUT, -ECANCELED …). */
+CO MUST_USE int net_connect(const struct addr *to, const struct addr *source,
+			    int64_t deadline_us);
+
+#endif
