@@ -63,6 +63,11 @@ static void offer_parse(struct client *c, struct str text)
 		smtp_offer_read(line, &c->offer);
 }
 
+void client_note_open(struct client *c)
+{
+	client_note(c, NOTE_OPEN, str_from(c->link ? c->link->peer : ""));
+}
+
 static CO int hello_say(struct client *c, const char *verb, bool named,
 			struct smtp_reply *ret)
 {

@@ -91,6 +91,9 @@ struct client {
 void client_init(struct client *c, struct stream *io, const struct client_options *o);
 void client_done(struct client *c); /* frees; the stream stays the caller's */
 
+/* Note whom the link goes to; once, before hello. */
+void client_note_open(struct client *c);
+
 /*
  * Greeting, EHLO (HELO when the peer knows no EHLO, RFC 5321 3.2; LHLO).
  * 0: *ret is the last reply; only if it is 2yz may mail be offered. Otherwise as client_offer.
