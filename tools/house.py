@@ -106,7 +106,8 @@ def declared_name(head):
 class Function:
     def __init__(self, name, head, body, start_line, end_line):
         self.name, self.head, self.body = name, head, body
-        self.start_line, self.end_line = start_line, end_line
+        self.start_line = start_line
+        self.body_line = end_line - body.count("\n")
         self.lines = end_line - start_line + 1
 
 
