@@ -59,6 +59,18 @@ class Dialogue:
         self.type(line + "\r\n" if isinstance(line, str) else line + b"\r\n")
         return self.expect(code)
 
+    def expect_nothing_then(self, last, code):
+        """What was typed so far drew no answer; `last` draws this one."""
+        self.socket.setblocking(False)
+        try:
+            self.unread += self.socket.recv(65536)
+        except BlockingIOError:
+            pass
+        self.socket.settimeout(SECONDS_MAX)
+        assert not self.unread, f"an answer too early: {self.unread!r}"
+        self.type(last)
+        return self.expect(code)[-1]
+
     def ask(self, line):
         """A command whose reply is not known beforehand: (code, text)."""
         self.type(line + "\r\n" if isinstance(line, str) else line + b"\r\n")
