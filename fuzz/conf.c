@@ -30,8 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		walk(root, 0);
 	conf_diags_text(&diags, &out);
 	conf_diags_json(&diags, &out);
-	if (conf_size_parse(text, &bytes) == 0 && conf_time_parse(text, &us) == 0)
-		assert(bytes == 0); /* only "0" is both */
+	if (conf_time_parse(text, &us) == 0)
+		assert(us >= 0);
+	(void)!conf_size_parse(text, &bytes);
 	buf_done(&out);
 	arena_done(&arena);
 	return 0;

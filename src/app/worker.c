@@ -26,7 +26,9 @@ struct worker {
 	unsigned n;
 	struct group group; /* of loop 0 */
 	struct io master;
-	struct ctl *ctl;
+	struct group control; /* serves the control socket */
+	struct ctl_options ctl;
+	int control_fd; /* for the coroutine that starts */
 	uint64_t control_key;
 	atomic_uint orders_open;
 	struct post orders_done_post;
@@ -173,15 +175,42 @@ static CO int orders_wait(struct worker *w)
 	return atomic_load(&w->order_error);
 }
 
-static int order_listen(struct worker *w, int fd, uint64_t key, unsigned loop, const char *service)
+static CO void run_control(void *arg)
+{
+	struct worker *w = arg;
+
+	ctl_run(&w->ctl, w->control_fd);
+}
+
+static CO void stop_control(struct worker *w)
+{
+	group_cancel(&w->control);
+	group_join(&w->control);
+	w->control_key = 0;
+}
+
+/* There is one control socket; a new one takes the place of the old one. */
+static CO int start_control(struct worker *w, int fd, uint64_t key)
+{
+	int e;
+
+	stop_control(w);
+	group_init(&w->control);
+	w->control_fd = fd;
+	w->control_key = key;
+	e = group_spawn(&w->control, "control", run_control, w);
+	if (e < 0)
+		close(fd);
+	return e;
+}
+
+static CO int order_listen(struct worker *w, int fd, uint64_t key, unsigned loop, const char *service)
 {
 	struct order o = { .kind = ORDER_LISTEN, .fd = fd, .key = key };
 	int e;
 
-	if (strcmp(service, "control") == 0) {
-		w->control_key = key;
-		return ctl_listen(w->ctl, fd);
-	}
+	if (strcmp(service, "control") == 0)
+		return start_control(w, fd, key);
 	memcpy(o.service, service, strnlen(service, sizeof(o.service) - 1));
 	e = order(w, &w->crews[loop < w->n ? loop : 0], o);
 	if (e < 0)
@@ -255,6 +284,10 @@ static CO void apply(struct worker *w, int fd)
 
 static CO void unlisten(struct worker *w, uint64_t key)
 {
+	if (key == w->control_key) {
+		stop_control(w);
+		return;
+	}
 	orders_begin(w);
 	for (unsigned i = 0; i < w->n; i++)
 		(void)!order(w, &w->crews[i],
@@ -332,9 +365,8 @@ static CO int build(struct worker *w)
 	w->peers = peers_new();
 	if (!w->peers)
 		return -ENOMEM;
+	w->ctl = (struct ctl_options){ .spool = w->spool, .record = w->record, .pool = w->pool };
 	e = start_crews(w);
-	if (e == 0)
-		e = ctl_new(w->spool, w->record, w->n, &w->ctl);
 	return e < 0 ? e : listen_all(w);
 }
 
@@ -343,13 +375,14 @@ static CO void worker_main(void *arg)
 	struct worker *w = arg;
 
 	group_init(&w->group);
+	group_init(&w->control);
 	if (io_open(&w->master, w->start->master_sock) < 0 || build(w) < 0) {
 		w->status = EX_TEMPFAIL;
 		_exit(w->status);
 	}
 	answer(w, WIRE_UP, "");
 	obey_master(w);
-	ctl_free(w->ctl);
+	stop_control(w);
 	stop_crews(w);
 	w->spool->ops->close(w->spool);
 	record_close(w->record);
