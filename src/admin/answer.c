@@ -2,38 +2,12 @@
 
 #include <inttypes.h>
 
-#include "base/utf8.h"
-
-static void add_escaped(struct buf *b, char c)
-{
-	if (c == '"' || c == '\\') {
-		buf_add_c(b, '\\');
-		buf_add_c(b, c);
-	} else if (c == '\n') {
-		buf_add(b, STR("\\n"));
-	} else if (c == '\r') {
-		buf_add(b, STR("\\r"));
-	} else if (c == '\t') {
-		buf_add(b, STR("\\t"));
-	} else {
-		buf_printf(b, "\\u%04x", (unsigned)(unsigned char)c);
-	}
-}
+#include "base/escape.h"
 
 void answer_quote(struct buf *b, struct str s)
 {
 	buf_add_c(b, '"');
-	while (s.n) {
-		size_t n = utf8_sequence(s);
-
-		if (!n)
-			buf_add(b, STR("\\ufffd"));
-		else if (ch_control(s.p[0]) || s.p[0] == '"' || s.p[0] == '\\')
-			add_escaped(b, s.p[0]);
-		else
-			buf_add(b, str_sub(s, 0, n));
-		s = str_skip(s, n ? n : 1);
-	}
+	escape_add(b, ESCAPE_JSON, s);
 	buf_add_c(b, '"');
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-/* A quoted string; bytes that are not UTF-8 become U+FFFD. */
+/* A quoted string; bytes that are not UTF-8 are written as their codes. */
 void answer_quote(struct buf *b, struct str s);
 
 /* Members of an object: a comma is put where one is needed. key is a literal. */

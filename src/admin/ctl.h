@@ -29,12 +29,17 @@ struct ctl_options {
 	void *ask_ctx;
 };
 
-/* Bind and listen; a stale socket is replaced, a served one is not. The fd; -EADDRINUSE
- * somebody serves it; -ENAMETOOLONG; -E…. */
-MUST_USE int ctl_listen(const char *path);
+struct ctl;
 
-/* Serve until cancelled; takes over the listening fd. */
-CO void ctl_run(const struct ctl_options *o, int fd);
+/* The options are copied. 0; -ENOMEM. */
+MUST_USE int ctl_new(const struct ctl_options *o, struct ctl **ret);
+
+/* Serve a listening socket of this loop; takes it over, also on failure. A second one
+ * replaces the first; conversations under way go on. 0 or -errno. */
+CO MUST_USE int ctl_listen(struct ctl *c, int fd);
+CO void ctl_unlisten(struct ctl *c);
+
+CO void ctl_free(struct ctl *c); /* ends all conversations; NULL is fine */
 
 /* One conversation, until its end. uid: of the peer, for the record. */
 CO void ctl_serve(const struct ctl_options *o, struct stream *io, unsigned uid);

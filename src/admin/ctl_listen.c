@@ -1,90 +1,23 @@
-/* The socket of ctl.h: binding, accepting, who is there. */
-#include <fcntl.h>
-#include <string.h>
+/* The socket of ctl.h: accepting, and who is there. */
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "admin/ctl.h"
 #include "base/mem.h"
 #include "log/log.h"
 
-static int path_address(const char *path, struct sockaddr_un *ret)
-{
-	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	return str_to_cstr(str_from(path), ret->sun_path, sizeof(ret->sun_path)) < 0
-		       ? -ENAMETOOLONG
-		       : 0;
-}
-
-/* Is anybody behind this socket? Only a dead one may be replaced. */
-static bool is_served(const struct sockaddr_un *at)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool served;
-
-	if (fd < 0)
-		return true;
-	served = connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 ||
-		 errno != ECONNREFUSED;
-	close(fd);
-	return served;
-}
-
-static int stale_remove(const struct sockaddr_un *at)
-{
-	struct stat st;
-
-	if (lstat(at->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode) || is_served(at))
-		return -EADDRINUSE;
-	return unlink(at->sun_path) < 0 ? -errno : 0;
-}
-
-/* The mode must be right from the first moment, so it is set by the mask. */
-static int bind_and_listen(int fd, const struct sockaddr_un *at)
-{
-	mode_t mask = umask(0117);
-	int e = bind(fd, (const struct sockaddr *)at, sizeof(*at)) < 0 ? -errno : 0;
-
-	umask(mask);
-	if (!e && listen(fd, CTL_CONNECTIONS_MAX) < 0)
-		e = -errno;
-	return e;
-}
-
-int ctl_listen(const char *path)
-{
-	struct sockaddr_un at;
-	int fd, e;
-
-	e = path_address(path, &at);
-	if (!e)
-		e = stale_remove(&at);
-	if (e < 0)
-		return e;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	e = bind_and_listen(fd, &at);
-	if (e < 0) {
-		close(fd);
-		return e;
-	}
-	return fd;
-}
-
-struct server {
-	const struct ctl_options *o;
-	struct group group;
+struct ctl {
+	struct ctl_options o;
+	struct group visitors;
+	struct group acceptor; /* at most one member */
+	struct io listener;
 	struct waiter room;
 	size_t open;
+	bool listening;
 };
 
 struct visitor {
-	struct server *server;
+	struct ctl *ctl;
 	int fd;
 };
 
@@ -101,7 +34,7 @@ static unsigned peer_uid(int fd)
 CO static void visitor_run(void *arg)
 {
 	struct visitor *v = arg;
-	struct server *s = v->server;
+	struct ctl *c = v->ctl;
 	struct stream stream;
 	struct io io;
 
@@ -109,22 +42,22 @@ CO static void visitor_run(void *arg)
 		close(v->fd);
 	} else {
 		stream_over_io(&stream, &io);
-		ctl_serve(s->o, &stream, peer_uid(io.fd));
+		ctl_serve(&c->o, &stream, peer_uid(io.fd));
 		stream_close(&stream);
 	}
-	s->open--;
-	co_wake(&s->room);
+	c->open--;
+	co_wake(&c->room);
 	mem_free(v);
 }
 
-static void visitor_start(struct server *s, int fd)
+static void visitor_start(struct ctl *c, int fd)
 {
 	struct visitor *v = mem_alloc(sizeof(*v));
 
 	if (v) {
-		*v = (struct visitor){ s, fd };
-		if (!group_spawn(&s->group, "control", visitor_run, v)) {
-			s->open++;
+		*v = (struct visitor){ c, fd };
+		if (!group_spawn(&c->visitors, "control", visitor_run, v)) {
+			c->open++;
 			return;
 		}
 	}
@@ -132,40 +65,78 @@ static void visitor_start(struct server *s, int fd)
 	close(fd);
 }
 
-CO static int accept_one(struct server *s, struct io *listener)
+CO static int accept_one(struct ctl *c)
 {
 	struct addr peer, local;
 	bool starved = false;
 	int fd;
 
-	if (s->open >= CTL_CONNECTIONS_MAX)
-		return co_wait(&s->room, DEADLINE_NEVER, "room for a control connection");
-	fd = net_accept(listener, &peer, &local, &starved);
+	if (c->open >= CTL_CONNECTIONS_MAX)
+		return co_wait(&c->room, DEADLINE_NEVER, "room for a control connection");
+	fd = net_accept(&c->listener, &peer, &local, &starved);
 	if (starved)
-		log_text(LOG_WARN, "control_starved", fd < 0 ? fd : 0,
+		log_text(LOG_WARN, "control_starved", 0,
 			 "no descriptors or memory for the control socket");
 	if (fd >= 0)
-		visitor_start(s, fd);
+		visitor_start(c, fd);
 	return fd == -ECANCELED ? fd : 0;
 }
 
-CO void ctl_run(const struct ctl_options *o, int fd)
+CO static void accept_run(void *arg)
 {
-	struct server s = { .o = o };
-	struct io listener;
+	struct ctl *c = arg;
+
+	while (accept_one(c) != -ECANCELED)
+		;
+}
+
+int ctl_new(const struct ctl_options *o, struct ctl **ret)
+{
+	struct ctl *c = mem_alloc(sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->o = *o;
+	group_init(&c->visitors);
+	group_init(&c->acceptor);
+	*ret = c;
+	return 0;
+}
+
+CO void ctl_unlisten(struct ctl *c)
+{
+	if (!c->listening)
+		return;
+	group_cancel(&c->acceptor);
+	group_join(&c->acceptor);
+	group_init(&c->acceptor);
+	io_close(&c->listener);
+	c->listening = false;
+}
+
+CO int ctl_listen(struct ctl *c, int fd)
+{
 	int e;
 
-	group_init(&s.group);
-	e = io_open(&listener, fd);
+	ctl_unlisten(c);
+	e = io_open(&c->listener, fd);
 	if (e < 0) {
-		log_text(LOG_ERROR, "control_failed", e,
-			 "the control socket is not served");
 		close(fd);
-		return;
+		return e;
 	}
-	while (accept_one(&s, &listener) != -ECANCELED)
-		;
-	io_close(&listener);
-	group_cancel(&s.group);
-	group_join(&s.group);
+	c->listening = true;
+	e = group_spawn(&c->acceptor, "control accept", accept_run, c);
+	if (e < 0)
+		ctl_unlisten(c);
+	return e;
+}
+
+CO void ctl_free(struct ctl *c)
+{
+	if (!c)
+		return;
+	ctl_unlisten(c);
+	group_cancel(&c->visitors);
+	group_join(&c->visitors);
+	mem_free(c);
 }

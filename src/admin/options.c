@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/escape.h"
 #include "conf/schema.h"
 #include "conf/suggest.h"
 
@@ -192,16 +192,8 @@ int options_parse(const struct option_table *t, const struct cli *cli, void *ret
 
 void cli_print(FILE *out, struct str text)
 {
-	while (text.n) {
-		size_t n = utf8_sequence(text);
-		/* U+0080 to U+009F are controls, too. */
-		bool c1 = n == 2 && (unsigned char)text.p[0] == 0xc2 &&
-			  (unsigned char)text.p[1] < 0xa0;
+	char shown[ESCAPE_BYTES_MAX];
 
-		if (!n || ch_control(text.p[0]) || c1)
-			fputc('?', out);
-		else
-			fwrite(text.p, 1, n, out);
-		text = str_skip(text, n ? n : 1);
-	}
+	while (text.n)
+		fwrite(shown, 1, escape_next(ESCAPE_PLAIN, &text, shown), out);
 }

@@ -65,7 +65,7 @@ MUST_USE int option_list_add(struct option_list *l, struct arena *a, struct str 
 /* The name that was probably meant, or NULL. */
 const char *options_suggest(struct str word, const char *const *names, size_t count);
 
-/* Text from outside onto a terminal: controls and broken UTF-8 become '?'. */
+/* Text from outside onto a terminal, made harmless. */
 void cli_print(FILE *out, struct str text);
 
 #endif

@@ -5,31 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct conf_key control_keys[] = {
-	{ .name = "path",
-	  .type = CONF_T_STRING,
-	  .offset = offsetof(struct control_settings, path),
-	  .help = "unix socket for operators; by default \"control\" beside the spool" },
-};
-
-const struct conf_schema control_schema = {
-	.name = "control",
-	.bytes = sizeof(struct control_settings),
-	.keys = control_keys,
-	.key_count = COUNT_OF(control_keys),
-};
-
-struct str admin_path_beside(struct str spool_path, const char *name, struct arena *a)
-{
-	ptrdiff_t slash;
-
-	while (spool_path.n > 1 && spool_path.p[spool_path.n - 1] == '/')
-		spool_path.n--;
-	slash = str_rfind(spool_path, '/');
-	if (slash < 0)
-		return arena_str(a, str_from(name));
-	return arena_printf(a, "%.*s/%s", (int)slash, spool_path.p, name);
-}
+#include "conf/tree.h"
 
 static int read_all(int fd, size_t n, struct arena *a, struct str *ret)
 {
@@ -67,30 +43,26 @@ static int file_read(const char *path, struct arena *a, struct str *ret)
 	return e;
 }
 
-/* `name { path = … }`, or name = … for short. */
-static struct str path_in(const struct conf_node *root, struct str name)
+static bool is_text(const struct conf_node *node)
 {
-	struct conf_node *node = conf_get(root, name);
-
-	if (node && node->kind == CONF_OBJECT)
-		node = conf_get(node, STR("path"));
-	if (!node || (node->kind != CONF_WORD && node->kind != CONF_STRING))
-		return STR_NONE;
-	return node->value;
+	return node && (node->kind == CONF_WORD || node->kind == CONF_STRING);
 }
 
 static void take(struct admin_paths *p, const struct conf_node *root, struct arena *a)
 {
-	struct str spool = path_in(root, STR("spool"));
+	const struct conf_node *control = root ? conf_get(root, STR("control")) : NULL;
+	const struct conf_node *spool = root ? conf_get(root, STR("spool")) : NULL;
+	struct str spool_path = STR(ADMIN_SPOOL_DEFAULT);
 
+	if (spool && spool->kind == CONF_OBJECT)
+		spool = conf_get(spool, STR("path"));
+	if (is_text(spool))
+		spool_path = spool->value;
 	if (!p->control.n)
-		p->control = path_in(root, STR("control"));
-	if (!p->control.n && spool.n)
-		p->control = admin_path_beside(spool, "control", a);
+		p->control = is_text(control) ? control->value
+					      : STR(ADMIN_CONTROL_DEFAULT);
 	if (!p->record.n)
-		p->record = path_in(root, STR("record"));
-	if (!p->record.n && spool.n)
-		p->record = admin_path_beside(spool, "record", a);
+		p->record = arena_printf(a, "%.*s/record", STR_ARG(spool_path));
 }
 
 static int conf_take(const struct cli *cli, struct admin_paths *p, const char *file)
@@ -117,25 +89,16 @@ static int conf_take(const struct cli *cli, struct admin_paths *p, const char *f
 
 int admin_paths_find(const struct cli *cli, struct admin_paths *p)
 {
-	const char *file = ADMIN_CONF_DEFAULT;
 	struct str given;
 
 	if (p->control.n && p->record.n)
 		return 0;
 	if (p->conf.n) {
 		given = arena_str(cli->arena, p->conf);
-		if (!given.p)
-			return -ENOMEM;
-		return conf_take(cli, p, given.p);
+		return given.p ? conf_take(cli, p, given.p) : -ENOMEM;
 	}
-	if (access(file, F_OK) == 0)
-		return conf_take(cli, p, file);
-	if (p->control.n || p->record.n)
-		return 0;
-	fprintf(cli->err,
-		"postern: where is the server? There is no %s;\n"
-		"name its configuration with -c FILE, or its socket with --control "
-		"PATH\n",
-		file);
-	return -EINVAL;
+	if (!p->control.n && access(ADMIN_CONF_DEFAULT, F_OK) == 0)
+		return conf_take(cli, p, ADMIN_CONF_DEFAULT);
+	take(p, NULL, cli->arena);
+	return 0;
 }

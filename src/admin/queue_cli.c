@@ -204,10 +204,6 @@ static int run(struct run *r)
 
 	if (admin_paths_find(r->cli, &paths) < 0)
 		return EX_CONFIG;
-	if (!paths.control.n)
-		return usage_fault(r->cli,
-				   "the configuration names no control socket and no "
-				   "spool; use --control PATH");
 	e = ctl_client_open(paths.control, &r->client);
 	if (e < 0)
 		return ctl_client_fault(e, paths.control, r->cli->err);

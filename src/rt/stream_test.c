@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "base/test.h"
 #include "rt/inside.h"
 #include "rt/mem_pipe.h"
@@ -334,16 +335,16 @@ static void errors_stick_and_a_new_deadline_forgives_a_timeout(void **state)
 }
 
 /* A megabyte each way at once, in uneven pieces: no byte lost, none out of order. */
-enum { BULK_BYTES = 1 << 20 };
+enum { BULK_BYTES = 1 << 20, BULK_PIECE = 20000 };
 
 static CO void bulk_write(void *arg)
 {
 	struct stream *s = arg;
-	char piece[20000];
+	char *piece = mem_alloc(BULK_PIECE);
 	size_t at = 0, n = 1;
 
 	while (at < BULK_BYTES) {
-		n = n * 7 % sizeof(piece) + 1;
+		n = n * 7 % BULK_PIECE + 1;
 		if (n > BULK_BYTES - at)
 			n = BULK_BYTES - at;
 		for (size_t i = 0; i < n; i++)
@@ -351,6 +352,7 @@ static CO void bulk_write(void *arg)
 		stream_put(s, str_of(piece, n));
 		at += n;
 	}
+	mem_free(piece);
 	assert_int_equal(stream_flush(s), 0);
 }
 
