@@ -32,11 +32,22 @@ size_t utf8_sequence(struct str s)
 
 	if (first < 0x80)
 		return 1;
-	n = first >= 0xc2 && first <= 0xdf	? 2
+	n = first >= 0xc2 && first <= 0xdf   ? 2
 	    : first >= 0xe0 && first <= 0xef ? 3
 	    : first >= 0xf0 && first <= 0xf4 ? 4
-					      : 0;
+					     : 0;
 	if (n == 0 || !continuation(s, 1, n) || !second_ok(first, (unsigned char)s.p[1]))
+		return 0;
+	return n;
+}
+
+size_t utf8_printable(struct str s)
+{
+	size_t n = utf8_sequence(s);
+
+	if (n == 1 && ch_control(s.p[0]))
+		return 0;
+	if (n == 2 && s.p[0] == '\xc2' && (unsigned char)s.p[1] < 0xa0)
 		return 0;
 	return n;
 }

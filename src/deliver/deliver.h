@@ -30,6 +30,8 @@ struct deliver_job {
 	struct arena *arena;     /* for reply texts; lives as long as the results */
 	struct transcript *note; /* what happened, for the record */
 	struct str remote; /* out: the next hop that answered, for reports; or empty */
+	bool hop_reports;  /* out: it offered DSN and was given NOTIFY and ORCPT, so it
+			      reports success itself (RFC 3461 5.2.2) */
 };
 
 struct deliver_settings {
