@@ -1,15 +1,12 @@
 /* The program: one binary, subcommands. */
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "admin/explain_cli.h"
 #include "admin/options.h"
 #include "admin/queue_cli.h"
-#include "admin/send_cli.h"
 #include "app/config.h"
 #include "app/master.h"
 
@@ -145,33 +142,13 @@ static int check(const struct cli *cli)
 	return e;
 }
 
-/* What the commands that look into a running server need of its configuration. */
-int config_places(const char *path, struct buf *control, struct buf *record)
-{
-	char directory[4096];
-	struct app_options o = { .descriptors_max = 1024 };
-	struct app_config *c = NULL;
-	int e;
-
-	if (!getcwd(directory, sizeof(directory)))
-		(void)str_to_cstr(STR("/"), directory, sizeof(directory));
-	o.directory = str_from(directory);
-	e = load(path ? path : CONFIG_PATH, &o, false, stderr, &c);
-	if (e)
-		return e;
-	buf_add(control, c->set.control);
-	buf_add(record, c->set.spool.path);
-	buf_add(record, STR("/record"));
-	app_config_drop(c);
-	return control->err || record->err ? EX_OSERR : 0;
-}
-
 static const struct {
 	const char *name, *about;
 	int (*run)(const struct cli *cli);
 } commands[] = {
 	{ "serve", "receive, keep, deliver and relay mail", serve },
 	{ "check", "check a configuration file", check },
+	{ "queue", "look at the queue and change it", queue_cli },
 };
 
 static void usage(FILE *out)

@@ -324,7 +324,8 @@ CO void session_run(struct session *s)
 	if (r.code != 220) {
 		session_reply(s, r);
 		session_episode(s, 0, r);
-		(void)stream_flush(s->io);
+		if (stream_flush(s->io) < 0)
+			s->done = true;
 		return;
 	}
 	session_reply(s, session_text(s, REPLY(220, 0, 0, 0, ""),

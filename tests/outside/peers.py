@@ -49,9 +49,20 @@ class Sink:
         self.process = subprocess.Popen(command, cwd=self.dumps, stdin=subprocess.DEVNULL)
         until(lambda: answers(self.port), READY_SECONDS_MAX, "a greeting of smtp-sink")
 
+    def _being_written(self):
+        """Paths that smtp-sink still holds open: their messages are not whole yet."""
+        paths = set()
+        for link in glob.glob(f"/proc/{self.process.pid}/fd/*"):
+            try:
+                paths.add(os.readlink(link))
+            except FileNotFoundError:
+                pass
+        return paths
+
     def messages(self):
+        paths = set(glob.glob(os.path.join(self.dumps, "m.*")))
         found = []
-        for path in glob.glob(os.path.join(self.dumps, "m.*")):
+        for path in sorted(paths - self._being_written()):
             with open(path, "rb") as f:
                 found.append(f.read())
         return found
