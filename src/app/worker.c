@@ -9,6 +9,7 @@
 
 #include "admin/ctl.h"
 #include "app/crew.h"
+#include "app/local_ask.h"
 #include "app/wire.h"
 #include "base/mem.h"
 #include "log/log.h"
@@ -26,13 +27,16 @@ struct worker {
 	unsigned n;
 	struct group group; /* of loop 0 */
 	struct io master;
+	struct local_ask local_ask;
+	struct deliver_local local;
 	struct ctl *ctl;
 	uint64_t control_key;
 	atomic_uint orders_open;
 	struct post orders_done_post;
 	struct waiter orders_done;
 	atomic_int order_error;
-	bool stopping;
+	struct group line; /* listens to the master, also while draining */
+	struct waiter stop_asked;
 	int status;
 };
 
@@ -107,6 +111,7 @@ static int start_crews(struct worker *w)
 		c->spool = w->spool;
 		c->record = w->record;
 		c->peers = w->peers;
+		c->local = &w->local;
 		list_init(&c->orders);
 		if (i == 0) {
 			c->loop = loop_self();
@@ -270,7 +275,7 @@ static CO void obey(struct worker *w, const struct wire *m, int fd)
 {
 	switch (m->kind) {
 	case WIRE_STOP:
-		w->stopping = true;
+		co_wake(&w->stop_asked);
 		break;
 	case WIRE_LISTEN:
 		orders_begin(w);
@@ -285,6 +290,9 @@ static CO void obey(struct worker *w, const struct wire *m, int fd)
 		if (fd >= 0)
 			apply(w, fd);
 		return;
+	case WIRE_LOCAL:
+		local_ask_answer(&w->local_ask, m->key, fd);
+		return;
 	default:
 		break;
 	}
@@ -292,23 +300,29 @@ static CO void obey(struct worker *w, const struct wire *m, int fd)
 		close(fd);
 }
 
-static CO void obey_master(struct worker *w)
+/* Until the master or the worker ends. */
+static CO void obey_master(void *arg)
 {
-	while (!w->stopping) {
+	struct worker *w = arg;
+
+	for (;;) {
 		struct wire m;
 		int fd = -1, got = wire_receive(w->master.fd, &m, &fd);
 
-		if (got == -EAGAIN) {
-			w->master.readable = false;
-			(void)!io_wait_read(&w->master, DEADLINE_NEVER);
+		if (got == 1) {
+			obey(w, &m, fd);
 			continue;
 		}
-		if (got == 0 || (got < 0 && got != -EBADMSG)) {
-			log_text(LOG_WARN, "master_gone", 0, "ending in order");
-			return;
+		if (got == -EAGAIN) {
+			w->master.readable = false;
+			if (io_wait_read(&w->master, DEADLINE_NEVER) == -ECANCELED)
+				return;
+			continue;
 		}
-		if (got == 1)
-			obey(w, &m, fd);
+		log_text(LOG_WARN, "master_gone", got, "ending in order");
+		local_ask_close(&w->local_ask);
+		co_wake(&w->stop_asked);
+		return;
 	}
 }
 
@@ -337,6 +351,8 @@ static CO int build(struct worker *w)
 	w->peers = peers_new();
 	if (!w->peers)
 		return -ENOMEM;
+	local_ask_init(&w->local_ask, loop_self(), w->master.fd);
+	w->local = (struct deliver_local){ local_ask, &w->local_ask };
 	ctl = (struct ctl_options){ .spool = w->spool, .record = w->record, .pool = w->pool };
 	e = ctl_new(&ctl, &w->ctl);
 	if (e == 0)
@@ -349,14 +365,18 @@ static CO void worker_main(void *arg)
 	struct worker *w = arg;
 
 	group_init(&w->group);
-	if (io_open(&w->master, w->start->master_sock) < 0 || build(w) < 0) {
-		w->status = EX_TEMPFAIL;
-		_exit(w->status);
+	group_init(&w->line);
+	if (io_open(&w->master, w->start->master_sock) < 0 || build(w) < 0 ||
+	    group_spawn(&w->line, "master", obey_master, w) < 0) {
+		log_close();
+		_exit(EX_TEMPFAIL);
 	}
 	answer(w, WIRE_UP, "");
-	obey_master(w);
+	(void)!co_wait(&w->stop_asked, DEADLINE_NEVER, "the wish to stop");
 	ctl_free(w->ctl);
 	stop_crews(w);
+	group_cancel(&w->line);
+	group_join(&w->line);
 	w->spool->ops->close(w->spool);
 	record_close(w->record);
 	peers_free(w->peers);

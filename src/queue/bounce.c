@@ -19,6 +19,8 @@ bool bounce_wanted(const struct envelope *e, const struct envelope_rcpt *r,
 	case REPORT_RELAYED:
 	case REPORT_EXPANDED:
 		return r->notify & NOTIFY_SUCCESS;
+	case REPORT_ACTION_COUNT:
+		break;
 	}
 	return false;
 }
