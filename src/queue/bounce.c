@@ -19,8 +19,9 @@ bool bounce_wanted(const struct envelope *e, const struct envelope_rcpt *r,
 	case REPORT_RELAYED:
 	case REPORT_EXPANDED:
 		return r->notify & NOTIFY_SUCCESS;
+	default:
+		return false;
 	}
-	return false;
 }
 
 /* RFC 3461 4.3: RET counts for failures only; other reports hold the header. */
