@@ -81,8 +81,10 @@ static void job_flushed(struct store *st, struct job *j)
 	case JOB_STATE:
 		it = index_find(&st->index, j->record.id);
 		if (it) {
-			struct record old = { .type = RECORD_STATE,
-					      .envelope_bytes = it->state.envelope_bytes };
+			struct record old = {
+				.type = RECORD_STATE,
+				.envelope_bytes = it->state.envelope_bytes
+			};
 
 			store_live(st, it->state, record_bytes(&old), false);
 			it->state = j->place;
@@ -122,7 +124,8 @@ static void queue_merge(struct store *st, struct list *jobs)
 	LIST_EACH(it, jobs) {
 		uint64_t lsn = LIST_ITEM(it, struct job, node)->record.lsn;
 
-		while (at != &st->queue && LIST_ITEM(at, struct job, node)->record.lsn < lsn)
+		while (at != &st->queue &&
+		       LIST_ITEM(at, struct job, node)->record.lsn < lsn)
 			at = at->next;
 		list_remove(it);
 		list_insert_before(at, it);
@@ -199,7 +202,8 @@ static int gather_write(struct store *st, struct gather *g)
 
 	if (!g->n)
 		return 0;
-	rc = st->disk->ops->pwritev(st->disk, st->current->file, g->v, g->n, (int64_t)g->at);
+	rc = st->disk->ops->pwritev(st->disk, st->current->file, g->v, g->n,
+				    (int64_t)g->at);
 	if (rc < 0)
 		return (int)rc;
 	if ((size_t)rc != g->bytes)
@@ -428,7 +432,8 @@ static void batch_run(struct store *st, struct list *batch)
 			continue;
 		}
 		while (!list_empty(batch) &&
-		       job_fits(st, LIST_ITEM(batch->next, struct job, node), last_room)) {
+		       job_fits(st, LIST_ITEM(batch->next, struct job, node),
+				last_room)) {
 			struct list *node = list_pop_front(batch);
 			struct job *j = LIST_ITEM(node, struct job, node);
 

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -32,7 +33,8 @@ static int posix_open(struct disk *d, const char *name, enum disk_open how)
 				     [DISK_WRITE] = O_RDWR,
 				     [DISK_CREATE] = O_RDWR | O_CREAT | O_EXCL };
 
-	return result(openat(of(d)->dir, name, flags[how] | O_CLOEXEC | O_NOFOLLOW, 0600));
+	return result(
+		openat(of(d)->dir, name, flags[how] | O_CLOEXEC | O_NOFOLLOW, 0600));
 }
 
 static void posix_close(struct disk *d, int file)
@@ -64,7 +66,8 @@ static ptrdiff_t posix_pread(struct disk *d, int file, void *p, size_t n, int64_
 	return rc < 0 ? -errno : rc;
 }
 
-static ptrdiff_t posix_pread_nowait(struct disk *d, int file, void *p, size_t n, int64_t at)
+static ptrdiff_t posix_pread_nowait(struct disk *d, int file, void *p, size_t n,
+				    int64_t at)
 {
 	struct iovec v = { p, n };
 	ssize_t rc = preadv2(file, &v, 1, at, RWF_NOWAIT);
@@ -90,7 +93,8 @@ static int posix_allocate(struct disk *d, int file, int64_t bytes)
 		rc = fallocate(file, 0, 0, bytes);
 	while (rc < 0 && errno == EINTR);
 	if (rc < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
-		return result(ftruncate(file, bytes)); /* a growing file: slower, not wrong */
+		return result(
+			ftruncate(file, bytes)); /* a growing file: slower, not wrong */
 	return result(rc);
 }
 
@@ -171,7 +175,8 @@ static int64_t posix_free_bytes(struct disk *d)
 
 static int posix_lock(struct disk *d)
 {
-	int fd = openat(of(d)->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(of(d)->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			0600);
 	int rc;
 
 	if (fd < 0)

@@ -18,7 +18,8 @@ enum disk_open { DISK_READ, DISK_WRITE, DISK_CREATE }; /* CREATE: must not exist
 struct disk_ops {
 	int (*open)(struct disk *, const char *name, enum disk_open how);
 	void (*close)(struct disk *, int file);
-	ptrdiff_t (*pwritev)(struct disk *, int file, const struct iovec *v, int n, int64_t at);
+	ptrdiff_t (*pwritev)(struct disk *, int file, const struct iovec *v, int n,
+			     int64_t at);
 	ptrdiff_t (*pread)(struct disk *, int file, void *p, size_t n, int64_t at);
 	/* Only what is in memory already; -EAGAIN otherwise: for loops. */
 	ptrdiff_t (*pread_nowait)(struct disk *, int file, void *p, size_t n, int64_t at);
@@ -31,8 +32,8 @@ struct disk_ops {
 	int (*mkdir)(struct disk *, const char *name); /* 0 also when it is there */
 	int (*sync_dir)(struct disk *, const char *name);
 	/* Every name in a directory; stops when fn returns non-zero and returns that. */
-	int (*list)(struct disk *, const char *name, int (*fn)(void *ctx, const char *entry),
-		    void *ctx);
+	int (*list)(struct disk *, const char *name,
+		    int (*fn)(void *ctx, const char *entry), void *ctx);
 	int64_t (*free_bytes)(struct disk *);
 	int (*lock)(struct disk *); /* -EWOULDBLOCK: somebody has it; held until done() */
 	void (*done)(struct disk *);

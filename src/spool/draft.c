@@ -16,7 +16,7 @@ enum {
 	SMALL_KEPT = 128,
 	LARGE_KEPT = 32,
 	SPILL_BYTES = 256 * 1024, /* a draft with a file writes this much at a time */
-	FREE_ASK_US = 100000,	  /* how old the figure of free disk space may be */
+	FREE_ASK_US = 100000,     /* how old the figure of free disk space may be */
 };
 
 struct log_draft {
@@ -127,7 +127,7 @@ static bool disk_has_room(struct store *st)
 	return atomic_load(&st->free_bytes) >= (int64_t)st->options.free_bytes_min;
 }
 
-CO int log_create(struct spool *s, unsigned shard, struct draft **ret)
+CO int store_create(struct spool *s, unsigned shard, struct draft **ret)
 {
 	struct store *st = store_of(s);
 	struct log_draft *d;
@@ -216,7 +216,7 @@ static int block_add(struct log_draft *d)
 	return 0;
 }
 
-CO int log_write(struct draft *draft, struct str bytes)
+CO int store_write(struct draft *draft, struct str bytes)
 {
 	struct log_draft *d = of(draft);
 
@@ -267,7 +267,8 @@ static int job_fill(struct log_draft *d, const struct envelope *e)
 	j->kind = JOB_COMMIT;
 	j->record = (struct record){
 		.type = big ? RECORD_BIG : RECORD_MESSAGE,
-		.attempts = (uint16_t)(e->attempts < UINT16_MAX ? e->attempts : UINT16_MAX),
+		.attempts = (uint16_t)(e->attempts < UINT16_MAX ? e->attempts
+								: UINT16_MAX),
 		.envelope_bytes = (uint32_t)(j->bytes.n - sizeof(room)),
 		.id = d->draft.id,
 		.size = d->draft.size,
@@ -298,7 +299,7 @@ static CO int commit_wait(struct store *st, struct log_draft *d)
 	return index_ticket_wait(&t, "commit");
 }
 
-CO int log_commit(struct draft *draft, const struct envelope *e)
+CO int store_commit(struct draft *draft, const struct envelope *e)
 {
 	struct log_draft *d = of(draft);
 	struct store *st = store_of(draft->spool);
@@ -318,7 +319,7 @@ CO int log_commit(struct draft *draft, const struct envelope *e)
 	return rc;
 }
 
-void log_abandon(struct draft *draft)
+void store_abandon(struct draft *draft)
 {
 	draft_drop(store_of(draft->spool), of(draft), true);
 }

@@ -34,7 +34,8 @@ void index_done(struct index *ix)
 /* Microseconds above, the shard below; one step further when the clock stood or went back. */
 spool_id index_id_new(struct index *ix, unsigned shard, int64_t wall_us)
 {
-	spool_id last = ix->id_last >> SHARD_BITS, now = wall_us > 0 ? (spool_id)wall_us : 1;
+	spool_id last = ix->id_last >> SHARD_BITS,
+		 now = wall_us > 0 ? (spool_id)wall_us : 1;
 
 	last = now > last ? now : last + 1;
 	ix->id_last = last << SHARD_BITS | shard;
@@ -261,7 +262,8 @@ void index_head(const struct item *it, struct spool_head *ret)
 				    .held = held };
 }
 
-size_t index_list(const struct index *ix, spool_id after, struct spool_head *ret, size_t max)
+size_t index_list(const struct index *ix, spool_id after, struct spool_head *ret,
+		  size_t max)
 {
 	size_t n = 0;
 
@@ -333,4 +335,44 @@ CO int index_ticket_wait(struct ticket *t, const char *what)
 	while (!t->done)
 		co_wait_shielded(&t->waiter, what);
 	return t->result;
+}
+
+static bool posts_pending(struct index *ix)
+{
+	bool pending = false;
+
+	pthread_mutex_lock(&ix->lock);
+	for (unsigned i = 0; i < ix->shard_count; i++)
+		pending = pending ||
+			  (ix->shards[i].posted && ix->shards[i].loop == loop_self());
+	pthread_mutex_unlock(&ix->lock);
+	return pending;
+}
+
+struct settled_post {
+	struct post post;
+	struct waiter waiter;
+	bool done;
+};
+
+static void settled_posted(struct post *p)
+{
+	struct settled_post *s = CONTAINER_OF(p, struct settled_post, post);
+
+	s->done = true;
+	loop_outside(loop_self(), -1);
+	co_wake(&s->waiter);
+}
+
+/* Posts run in order: when ours has run, those before it have. */
+CO void index_settle_posts(struct index *ix)
+{
+	while (posts_pending(ix)) {
+		struct settled_post s = { .post = { .fn = settled_posted } };
+
+		loop_outside(loop_self(), 1);
+		loop_post(loop_self(), &s.post);
+		while (!s.done)
+			co_wait_shielded(&s.waiter, "last messages of the spool");
+	}
 }

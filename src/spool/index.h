@@ -37,7 +37,7 @@ struct item {
 	spool_id id;
 	int64_t arrived_us;
 	uint64_t size;
-	uint64_t lsn; /* of the newest state, flushed or not */
+	uint64_t lsn;                /* of the newest state, flushed or not */
 	struct place content, state; /* state.segment 0: the one beside the content */
 	uint32_t attempts;
 	uint16_t shard;
@@ -73,8 +73,9 @@ struct index {
 	uint64_t waiting, held;
 };
 
-MUST_USE int index_init(struct index *ix, unsigned shards); /* 0, -EINVAL, -ENOMEM; no lock */
-void index_done(struct index *ix); /* frees no items; no lock */
+MUST_USE int index_init(struct index *ix,
+			unsigned shards); /* 0, -EINVAL, -ENOMEM; no lock */
+void index_done(struct index *ix);        /* frees no items; no lock */
 
 spool_id index_id_new(struct index *ix, unsigned shard, int64_t wall_us);
 struct shard *index_shard(struct index *ix, unsigned shard); /* and learn its loop */
@@ -84,8 +85,9 @@ struct item *index_after(const struct index *ix, spool_id id); /* the next highe
 void index_add(struct index *ix, struct item *it);    /* by id only, for recovery */
 void index_insert(struct index *ix, struct item *it); /* and counted and scheduled */
 void index_erase(struct index *ix, struct item *it);
-void index_count(struct index *ix, struct item *it); /* after index_add: count, schedule */
-void index_drop(struct index *ix, struct item *it);  /* added, never counted */
+void index_count(struct index *ix,
+		 struct item *it);                  /* after index_add: count, schedule */
+void index_drop(struct index *ix, struct item *it); /* added, never counted */
 
 /* The state that a settle leaves, the operator's wishes regarded. */
 struct settled {
@@ -102,7 +104,8 @@ void index_hold(struct index *ix, struct item *it, bool held);
 void index_retry(struct index *ix, struct item *it); /* due now; claimed: afterwards */
 
 void index_head(const struct item *it, struct spool_head *ret);
-size_t index_list(const struct index *ix, spool_id after, struct spool_head *ret, size_t max);
+size_t index_list(const struct index *ix, spool_id after, struct spool_head *ret,
+		  size_t max);
 
 /* As spool_ops.next; takes the lock itself. */
 CO MUST_USE int index_next(struct index *ix, unsigned shard, int64_t deadline_us,
@@ -110,6 +113,11 @@ CO MUST_USE int index_next(struct index *ix, unsigned shard, int64_t deadline_us
 
 /* From any thread: this ticket is done. */
 void index_ticket_done(struct shard *s, struct ticket *t, int result);
+/*
+ * Before the end: wait until nothing that was posted to this loop is still on its way to a
+ * shard. Other loops must have ended, or be past their last call.
+ */
+CO void index_settle_posts(struct index *ix);
 /* On the shard's loop, without the lock: wait for it; the result. */
 CO MUST_USE int index_ticket_wait(struct ticket *t, const char *what);
 

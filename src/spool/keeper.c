@@ -81,7 +81,8 @@ static struct segment *victim_find(struct store *st)
 		if (s->state != SEGMENT_SEALED || s->stuck || (s->failed && !s->end_told))
 			continue;
 		needed = s->live + tombs_needed(st, s);
-		if ((needed >= s->end / 4 && !(s->failed && needed)) || ends_needed(st, s))
+		if ((needed >= s->end / 4 && !(s->failed && needed)) ||
+		    ends_needed(st, s))
 			continue;
 		if (!best || needed < best_needed) {
 			best = s;
@@ -163,7 +164,8 @@ static int survivors_room(struct store *st, uint64_t bytes, struct moves *m)
 }
 
 /* Read the record at p with its envelope; checked. */
-static int record_fetch(struct store *st, struct place p, struct buf *ret, struct record *r)
+static int record_fetch(struct store *st, struct place p, struct buf *ret,
+			struct record *r)
 {
 	size_t n = RECORD_HEAD_BYTES + (size_t)p.envelope_bytes;
 	struct segment *s;
@@ -176,12 +178,14 @@ static int record_fetch(struct store *st, struct place p, struct buf *ret, struc
 	buf_clear(ret);
 	rc = buf_reserve(ret, n);
 	if (!rc)
-		rc = disk_read_all(st->disk, s->file, ret->p, n, (int64_t)p.at * RECORD_ALIGN);
+		rc = disk_read_all(st->disk, s->file, ret->p, n,
+				   (int64_t)p.at * RECORD_ALIGN);
 	if (rc < 0)
 		return rc;
 	ret->n = n;
 	if (record_decode(buf_str(ret), s->key, r) < 0 ||
-	    !record_check(buf_str(ret), s->key, str_skip(buf_str(ret), RECORD_HEAD_BYTES)))
+	    !record_check(buf_str(ret), s->key,
+			  str_skip(buf_str(ret), RECORD_HEAD_BYTES)))
 		return -EBADMSG;
 	return 0;
 }
@@ -226,8 +230,8 @@ static bool place_is(struct place p, const struct segment *s, uint64_t at)
 }
 
 /* Does this record still count, and as what? */
-static bool step_alive(struct store *st, struct segment *from, const struct walk_step *step,
-		       struct move *ret)
+static bool step_alive(struct store *st, struct segment *from,
+		       const struct walk_step *step, struct move *ret)
 {
 	struct item *it;
 	bool alive = false;
@@ -362,9 +366,9 @@ static int removed_again(struct store *st, const struct move *mv, struct moves *
 
 static int survivors_flush(struct store *st, struct moves *m)
 {
-	int rc = m->to && m->to->flushed != m->to->end ?
-			 st->disk->ops->sync(st->disk, m->to->file) :
-			 0;
+	int rc = m->to && m->to->flushed != m->to->end
+			 ? st->disk->ops->sync(st->disk, m->to->file)
+			 : 0;
 
 	if (rc < 0 || !m->to)
 		return rc;

@@ -5,7 +5,9 @@
 #include "log/log.h"
 #include "spool/store.h"
 
-enum { STATE_BYTES_MAX = 64 * 1024 * 1024 }; /* of states that a broken disk does not take */
+enum {
+	STATE_BYTES_MAX = 64 * 1024 * 1024
+}; /* of states that a broken disk does not take */
 
 static struct store *of(struct spool *s)
 {
@@ -90,7 +92,8 @@ static struct job *pending_find(struct store *st, spool_id id)
 }
 
 /* Read and check one record's header and envelope; the segment is pinned. */
-static CO int place_fetch(struct store *st, struct segment *s, struct place p, struct buf *ret)
+static CO int place_fetch(struct store *st, struct segment *s, struct place p,
+			  struct buf *ret)
 {
 	size_t n = RECORD_HEAD_BYTES + (size_t)p.envelope_bytes;
 	struct record r;
@@ -101,7 +104,8 @@ static CO int place_fetch(struct store *st, struct segment *s, struct place p, s
 		return rc;
 	ret->n = n;
 	if (record_decode(buf_str(ret), s->key, &r) < 0 ||
-	    !record_check(buf_str(ret), s->key, str_skip(buf_str(ret), RECORD_HEAD_BYTES)))
+	    !record_check(buf_str(ret), s->key,
+			  str_skip(buf_str(ret), RECORD_HEAD_BYTES)))
 		return -EBADMSG;
 	return 0;
 }
@@ -146,7 +150,8 @@ static CO int state_fetch(struct store *st, spool_id id, struct buf *ret, uint64
 	return rc;
 }
 
-static CO int log_load(struct spool *s, spool_id id, struct arena *a, struct envelope *ret)
+static CO int store_load(struct spool *s, spool_id id, struct arena *a,
+			 struct envelope *ret)
 {
 	struct buf b = { 0 };
 	uint64_t lsn;
@@ -180,7 +185,8 @@ static CO ptrdiff_t big_read(struct fetch *f)
 	return rc < 0 ? rc : f->got;
 }
 
-static CO ptrdiff_t log_read(struct spool *spool, spool_id id, uint64_t at, void *p, size_t n)
+static CO ptrdiff_t store_read(struct spool *spool, spool_id id, uint64_t at, void *p,
+			       size_t n)
 {
 	struct store *st = of(spool);
 	struct fetch f = { .st = st, .p = p, .at = at, .id = id };
@@ -193,7 +199,9 @@ static CO ptrdiff_t log_read(struct spool *spool, spool_id id, uint64_t at, void
 	it = index_find(&st->index, id);
 	if (it) {
 		big = it->flags & ITEM_BIG;
-		f.n = at >= it->size ? 0 : n < it->size - at ? n : (size_t)(it->size - at);
+		f.n = at >= it->size      ? 0
+		      : n < it->size - at ? n
+					  : (size_t)(it->size - at);
 		rc = 0;
 	}
 	if (it && f.n && !big) {
@@ -241,14 +249,15 @@ static void item_remove(struct store *st, struct item *it, struct job *j)
 static void job_state(struct job *j, const struct item *it, bool held, int64_t next_us)
 {
 	j->record.flags = held ? RECORD_HELD : 0;
-	j->record.attempts = (uint16_t)(it->attempts < UINT16_MAX ? it->attempts : UINT16_MAX);
+	j->record.attempts = (uint16_t)(it->attempts < UINT16_MAX ? it->attempts
+								  : UINT16_MAX);
 	j->record.envelope_bytes = (uint32_t)(j->bytes.n - RECORD_HEAD_BYTES);
 	j->record.next_us = next_us;
 	j->record.arrived_us = it->arrived_us;
 }
 
-static CO int log_settle(struct spool *spool, spool_id id, const struct envelope *e,
-			 int64_t next_us)
+static CO int store_settle(struct spool *spool, spool_id id, const struct envelope *e,
+			   int64_t next_us)
 {
 	struct store *st = of(spool);
 	size_t pending = envelope_pending(e);
@@ -293,7 +302,7 @@ static CO int log_settle(struct spool *spool, spool_id id, const struct envelope
 	return rc;
 }
 
-static void log_release(struct spool *spool, spool_id id)
+static void store_release(struct spool *spool, spool_id id)
 {
 	struct store *st = of(spool);
 	struct job *j = NULL;
@@ -360,17 +369,17 @@ static CO int change(struct store *st, spool_id id, enum change c)
 	return rc;
 }
 
-static CO int log_hold(struct spool *s, spool_id id, bool held)
+static CO int store_hold(struct spool *s, spool_id id, bool held)
 {
 	return change(of(s), id, held ? CHANGE_HOLD : CHANGE_FREE);
 }
 
-static CO int log_retry(struct spool *s, spool_id id)
+static CO int store_retry(struct spool *s, spool_id id)
 {
 	return change(of(s), id, CHANGE_RETRY);
 }
 
-static CO int log_remove(struct spool *spool, spool_id id)
+static CO int store_remove(struct spool *spool, spool_id id)
 {
 	struct store *st = of(spool);
 	struct job *j = job_new(JOB_REMOVE, id);
@@ -392,12 +401,14 @@ static CO int log_remove(struct spool *spool, spool_id id)
 	return it ? 0 : -ENOENT;
 }
 
-static CO int log_next(struct spool *s, unsigned shard, int64_t deadline_us, spool_id *ret)
+static CO int store_next(struct spool *s, unsigned shard, int64_t deadline_us,
+			 spool_id *ret)
 {
 	return index_next(&of(s)->index, shard, deadline_us, ret);
 }
 
-static size_t log_list(struct spool *s, spool_id after, struct spool_head *ret, size_t max)
+static size_t store_list(struct spool *s, spool_id after, struct spool_head *ret,
+			 size_t max)
 {
 	struct store *st = of(s);
 	size_t n;
@@ -408,7 +419,7 @@ static size_t log_list(struct spool *s, spool_id after, struct spool_head *ret, 
 	return n;
 }
 
-static bool log_head(struct spool *s, spool_id id, struct spool_head *ret)
+static bool store_head(struct spool *s, spool_id id, struct spool_head *ret)
 {
 	struct store *st = of(s);
 	struct item *it;
@@ -421,7 +432,7 @@ static bool log_head(struct spool *s, spool_id id, struct spool_head *ret)
 	return it != NULL;
 }
 
-static void log_stats(struct spool *s, struct spool_stats *ret)
+static void store_stats(struct spool *s, struct spool_stats *ret)
 {
 	struct store *st = of(s);
 
@@ -442,21 +453,21 @@ static void log_stats(struct spool *s, struct spool_stats *ret)
 	pthread_mutex_unlock(&st->index.lock);
 }
 
-const struct spool_ops log_ops = {
-	.create = log_create,
-	.write = log_write,
-	.commit = log_commit,
-	.abandon = log_abandon,
-	.next = log_next,
-	.load = log_load,
-	.read = log_read,
-	.settle = log_settle,
-	.release = log_release,
-	.hold = log_hold,
-	.retry = log_retry,
-	.remove = log_remove,
-	.list = log_list,
-	.head = log_head,
-	.stats = log_stats,
-	.close = log_close,
+const struct spool_ops store_ops = {
+	.create = store_create,
+	.write = store_write,
+	.commit = store_commit,
+	.abandon = store_abandon,
+	.next = store_next,
+	.load = store_load,
+	.read = store_read,
+	.settle = store_settle,
+	.release = store_release,
+	.hold = store_hold,
+	.retry = store_retry,
+	.remove = store_remove,
+	.list = store_list,
+	.head = store_head,
+	.stats = store_stats,
+	.close = store_close,
 };

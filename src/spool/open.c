@@ -84,7 +84,7 @@ static int store_new(const struct spool_log_options *o, struct store **ret)
 	pthread_cond_init(&st->keeper_wake, &attr);
 	pthread_condattr_destroy(&attr);
 	options_fill(st, o);
-	st->spool.ops = &log_ops;
+	st->spool.ops = &store_ops;
 	st->pool = o->pool;
 	list_init(&st->queue);
 	list_init(&st->unflushed);
@@ -121,7 +121,8 @@ static int recover_job(void *store)
 }
 
 CO int store_open(struct disk *d, const struct spool_log_options *o,
-		  void (*problem)(void *ctx, struct str line), void *ctx, struct spool **ret)
+		  void (*problem)(void *ctx, struct str line), void *ctx,
+		  struct spool **ret)
 {
 	struct store *st;
 	int rc = store_new(o, &st);
@@ -147,7 +148,8 @@ CO int store_open(struct disk *d, const struct spool_log_options *o,
 }
 
 CO int spool_log_open(const struct spool_log_options *o,
-		      void (*problem)(void *ctx, struct str line), void *ctx, struct spool **ret)
+		      void (*problem)(void *ctx, struct str line), void *ctx,
+		      struct spool **ret)
 {
 	struct disk *d;
 	int rc = disk_open(o->path, true, &d);
@@ -210,12 +212,15 @@ static void jobs_drop(struct list *jobs)
 	}
 }
 
-CO void log_close(struct spool *s)
+CO void store_close(struct spool *s)
 {
 	struct store *st = CONTAINER_OF(s, struct store, spool);
+	int rc;
 
 	barrier(st);
-	(void)pool_run(st->pool, close_job, st, "closing the spool");
+	rc = pool_run(st->pool, close_job, st, "closing the spool");
+	assert(!rc);
+	index_settle_posts(&st->index);
 	jobs_drop(&st->queue);
 	jobs_drop(&st->unflushed);
 	store_free(st);

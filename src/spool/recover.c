@@ -81,7 +81,8 @@ static void set_aside(struct recovery *r, uint64_t at, uint64_t bytes)
 	int file;
 
 	(void)snprintf(name, sizeof(name), "corrupt/%010llu-%llu",
-		       (unsigned long long)r->segment->head.number, (unsigned long long)at);
+		       (unsigned long long)r->segment->head.number,
+		       (unsigned long long)at);
 	file = d->ops->open(d, name, DISK_CREATE);
 	if (file < 0)
 		return; /* there already, from the last time; or the disk is full */
@@ -89,7 +90,8 @@ static void set_aside(struct recovery *r, uint64_t at, uint64_t bytes)
 		size_t n = bytes < sizeof(part) ? (size_t)bytes : sizeof(part);
 		ptrdiff_t got = segment_read(r, part, n, at);
 
-		if (got <= 0 || disk_write_all(d, file, str_of(part, (size_t)got), to) < 0)
+		if (got <= 0 ||
+		    disk_write_all(d, file, str_of(part, (size_t)got), to) < 0)
 			break;
 		at += (uint64_t)got;
 		bytes -= (uint64_t)got;
@@ -199,8 +201,9 @@ static int tail_check(struct recovery *r, uint64_t *end)
 			*end = s[i].at;
 			return 0;
 		}
-		store_problem(r->st, "segment %llu: message at %llu is not whole (damaged, or "
-				     "never acknowledged); copied to corrupt/",
+		store_problem(r->st,
+			      "segment %llu: message at %llu is not whole (damaged, or "
+			      "never acknowledged); copied to corrupt/",
 			      (unsigned long long)r->segment->head.number,
 			      (unsigned long long)s[i].at);
 		set_aside(r, s[i].at, s[i].bytes);
@@ -225,7 +228,8 @@ static int segment_scan(struct recovery *r, uint64_t *end)
 	struct walk_step step;
 	int rc = segment_walk_next(&r->walk, &step);
 
-	for (; !rc && step.kind != WALK_END; rc = rc ? rc : segment_walk_next(&r->walk, &step)) {
+	for (; !rc && step.kind != WALK_END;
+	     rc = rc ? rc : segment_walk_next(&r->walk, &step)) {
 		if (step.kind == WALK_TAIL) {
 			*end = step.at;
 			break;
@@ -302,7 +306,8 @@ static void segment_refuse(struct recovery *r, struct segment *s, int why)
 		(void)d->ops->unlink(d, name);
 		return;
 	}
-	(void)snprintf(to, sizeof(to), "corrupt/%010llu.seg", (unsigned long long)s->head.number);
+	(void)snprintf(to, sizeof(to), "corrupt/%010llu.seg",
+		       (unsigned long long)s->head.number);
 	store_problem(r->st, "segment %llu: both headers are damaged; moved to corrupt/",
 		      (unsigned long long)s->head.number);
 	(void)d->ops->rename(d, name, to);
@@ -511,7 +516,8 @@ int store_recover(struct store *st)
 	if (!rc)
 		rc = st->disk->ops->list(st->disk, "log", number_take, &r);
 	if (!rc && r.numbers.n)
-		qsort(r.numbers.p, r.numbers.n / sizeof(uint64_t), sizeof(uint64_t), number_cmp);
+		qsort(r.numbers.p, r.numbers.n / sizeof(uint64_t), sizeof(uint64_t),
+		      number_cmp);
 	if (!rc)
 		rc = segments_recover(&r);
 	if (!rc) {

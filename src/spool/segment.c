@@ -144,7 +144,8 @@ static int window_get(struct segment_walk *w, uint64_t at, size_t n, struct str 
 	if (buf_reserve(&w->window, want) < 0)
 		return -ENOMEM;
 	while (have < want) {
-		ptrdiff_t got = w->read(w->ctx, w->window.p + have, want - have, at + have);
+		ptrdiff_t got = w->read(w->ctx, w->window.p + have, want - have,
+					at + have);
 
 		if (got < 0)
 			return (int)got;
@@ -164,7 +165,8 @@ static bool all_zero(struct str s)
 	return !s.n || (!s.p[0] && (s.n == 1 || !memcmp(s.p, s.p + 1, s.n - 1)));
 }
 
-int segment_walk_begin(struct segment_walk *w, segment_read_fn *read, void *ctx, uint64_t size)
+int segment_walk_begin(struct segment_walk *w, segment_read_fn *read, void *ctx,
+		       uint64_t size)
 {
 	struct str area;
 	int rc;

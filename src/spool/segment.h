@@ -10,7 +10,8 @@
 
 enum {
 	SEGMENT_HEAD_BYTES = 64,
-	SEGMENT_COPY_AT = 4096,	   /* the header's second copy: another sector, another page */
+	SEGMENT_COPY_AT =
+		4096, /* the header's second copy: another sector, another page */
 	SEGMENT_RECORDS_AT = 8192, /* the first record */
 	RECORD_HEAD_BYTES = 64,
 	RECORD_ALIGN = 8,
@@ -19,9 +20,11 @@ enum {
 
 struct segment_head {
 	uint64_t number;
-	uint32_t generation; /* 0: new mail; 1: survivors of segments that were given up */
-	uint8_t key[16];     /* random: bytes of another life of the disk never look valid */
-	uint64_t id_floor;   /* every id given out before this segment was made is <= this */
+	uint32_t
+		generation; /* 0: new mail; 1: survivors of segments that were given up */
+	uint8_t key[16]; /* random: bytes of another life of the disk never look valid */
+	uint64_t
+		id_floor; /* every id given out before this segment was made is <= this */
 };
 
 /* Letters are on disk. */
@@ -39,12 +42,14 @@ struct record {
 	uint8_t type, flags;
 	uint16_t attempts;
 	uint32_t envelope_bytes;
-	uint64_t lsn; /* of the state that is told, wherever it is told: the highest wins */
+	uint64_t
+		lsn; /* of the state that is told, wherever it is told: the highest wins */
 	uint64_t id;
 	uint64_t size; /* content bytes, or see record_type */
 	int64_t next_us, arrived_us;
 	uint32_t content_crc;
-	uint32_t flushed; /* offset / 8 up to which this segment had been flushed before */
+	uint32_t
+		flushed; /* offset / 8 up to which this segment had been flushed before */
 };
 
 /* What is mixed into each record of one segment. */
@@ -54,7 +59,8 @@ struct segment_key {
 struct segment_key segment_key_of(const struct segment_head *h);
 
 void segment_head_encode(const struct segment_head *h, char ret[SEGMENT_HEAD_BYTES]);
-MUST_USE int segment_head_decode(struct str bytes, struct segment_head *ret); /* -EBADMSG */
+MUST_USE int segment_head_decode(struct str bytes,
+				 struct segment_head *ret); /* -EBADMSG */
 
 /* Bytes of the record in the file, alignment included. */
 uint64_t record_bytes(const struct record *r);
@@ -81,7 +87,7 @@ struct walk_step {
 	uint64_t at, bytes;
 	struct record record;
 	struct str envelope; /* borrowed until the next step */
-	bool zero;	     /* of a gap or tail: nothing but zeros */
+	bool zero;           /* of a gap or tail: nothing but zeros */
 };
 
 struct segment_walk {

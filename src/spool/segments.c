@@ -153,8 +153,8 @@ int store_tomb(struct segment *s, uint64_t about)
 	return 0;
 }
 
-int store_append(struct store *st, struct segment *s, struct record *r, struct str envelope,
-		 struct str content)
+int store_append(struct store *st, struct segment *s, struct record *r,
+		 struct str envelope, struct str content)
 {
 	static const char zeros[RECORD_ALIGN];
 	char head[RECORD_HEAD_BYTES];
@@ -182,7 +182,8 @@ static size_t ends_missing(struct store *st, struct segment **ret, size_t n)
 	size_t count = 0;
 
 	pthread_mutex_lock(&st->index.lock);
-	for (struct map_node *it = NULL; (it = map_each(&st->segments, it)) && count < n;) {
+	for (struct map_node *it = NULL;
+	     (it = map_each(&st->segments, it)) && count < n;) {
 		struct segment *s = CONTAINER_OF(it, struct segment, node);
 
 		if (s->failed && !s->end_told)

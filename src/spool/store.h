@@ -33,17 +33,17 @@ struct segment {
 	struct segment_key key;
 	enum segment_state state;
 	int file;
-	unsigned pins;	   /* readers; the last one of a segment that is gone frees it */
-	uint64_t end;	   /* where the next record goes */
+	unsigned pins;     /* readers; the last one of a segment that is gone frees it */
+	uint64_t end;      /* where the next record goes */
 	uint64_t flushed;  /* everything before is on disk */
 	uint64_t capacity; /* allocated */
-	uint64_t live;	   /* bytes of records that still count */
+	uint64_t live;     /* bytes of records that still count */
 	struct tomb *tombs;
 	size_t tomb_count, tomb_room;
-	bool failed;	  /* a write or flush failed: counts only up to `flushed` */
-	bool end_told;	  /* a flushed END record in another segment says so */
-	bool holds_end;	  /* has END records: goes after those that they speak of */
-	bool stuck;	  /* reclaiming it failed lately */
+	bool failed;    /* a write or flush failed: counts only up to `flushed` */
+	bool end_told;  /* a flushed END record in another segment says so */
+	bool holds_end; /* has END records: goes after those that they speak of */
+	bool stuck;     /* reclaiming it failed lately */
 };
 
 enum job_kind { JOB_COMMIT, JOB_STATE, JOB_REMOVE, JOB_BARRIER };
@@ -54,12 +54,12 @@ struct job {
 	struct map_node pending; /* STATE, until flushed; hash: the id */
 	enum job_kind kind;
 	struct record record;
-	struct buf bytes;	/* room for the header, then the envelope */
+	struct buf bytes; /* room for the header, then the envelope */
 	struct block *content;
-	struct item *item;	/* COMMIT: to insert; REMOVE: taken out of the index */
-	struct shard *shard;	/* of the ticket */
-	struct ticket *ticket;	/* COMMIT and BARRIER */
-	struct place place;	/* once written */
+	struct item *item;     /* COMMIT: to insert; REMOVE: taken out of the index */
+	struct shard *shard;   /* of the ticket */
+	struct ticket *ticket; /* COMMIT and BARRIER */
+	struct place place;    /* once written */
 };
 
 /* A file of big/ to delete, and memory to free with it. First member likewise. */
@@ -79,7 +79,7 @@ struct store {
 	struct disk *disk;
 	struct pool *pool;
 	struct spool_log_options options; /* defaults filled in; path is not kept */
-	struct stock *stocks;		  /* per shard, for its loop only */
+	struct stock *stocks;             /* per shard, for its loop only */
 	atomic_size_t draft_bytes;
 	_Atomic int64_t free_bytes, free_asked_us;
 
@@ -99,7 +99,7 @@ struct store {
 	struct map segments;
 	uint64_t number_last;
 	struct segment *current, *spare; /* current: only the committer moves it */
-	struct segment *survivors;	 /* only the keeper moves it */
+	struct segment *survivors;       /* only the keeper moves it */
 	struct list trash;
 	bool reclaim; /* something may be reclaimable */
 	uint64_t commits, flushes, corrupt;
@@ -118,7 +118,7 @@ MUST_USE int store_segment_make(struct store *st, uint32_t generation, uint64_t 
 void store_segment_name(uint64_t number, char ret[DISK_NAME_MAX]);
 void store_big_name(spool_id id, char ret[DISK_NAME_MAX]);
 void store_segment_free(struct store *st, struct segment *s); /* closes; no lock needed */
-void store_unpin(struct store *st, struct segment *s);	      /* takes the lock */
+void store_unpin(struct store *st, struct segment *s);        /* takes the lock */
 void store_live(struct store *st, struct place p, uint64_t bytes, bool more);
 MUST_USE int store_tomb(struct segment *s, uint64_t about);
 uint64_t store_content_bytes(const struct item *it);
@@ -137,14 +137,14 @@ void job_free(struct job *j);
 void *keeper_main(void *store);
 
 /* draft.c */
-CO int log_create(struct spool *s, unsigned shard, struct draft **ret);
-CO int log_write(struct draft *d, struct str bytes);
-CO int log_commit(struct draft *d, const struct envelope *e);
-void log_abandon(struct draft *d);
+CO int store_create(struct spool *s, unsigned shard, struct draft **ret);
+CO int store_write(struct draft *d, struct str bytes);
+CO int store_commit(struct draft *d, const struct envelope *e);
+void store_abandon(struct draft *d);
 
 /* open.c, log.c */
-CO void log_close(struct spool *s);
-extern const struct spool_ops log_ops;
+CO void store_close(struct spool *s);
+extern const struct spool_ops store_ops;
 
 /* recover.c: everything into the index; threads do not run yet. */
 MUST_USE int store_recover(struct store *st);
