@@ -310,8 +310,12 @@ static CO int dot_alone(struct client *c)
 static CO int offer_run(struct client *c, struct client_mail *m)
 {
 	struct smtp_reply data = { 0 };
-	int e = ask_envelope(c, m, &data);
+	int e;
 
+	m->ended = false;
+	m->mail = (struct smtp_reply){ 0 };
+	fail_all(m, (struct smtp_reply){ 0 }, false);
+	e = ask_envelope(c, m, &data);
 	if (e < 0) {
 		/* "250" to RCPT is no delivery: whoever has no final word is unknown. */
 		client_fail_accepted(m, (struct smtp_reply){ 0 });
@@ -330,22 +334,42 @@ static CO int offer_run(struct client *c, struct client_mail *m)
 	return client_body(c, m);
 }
 
+/* A peer that offers CHUNKING and then does not know BDAT: nobody has got the message. */
+static bool bdat_unknown(const struct client_mail *m)
+{
+	bool unknown = false;
+
+	for (size_t i = 0; i < m->rcpt_count; i++) {
+		uint16_t code = m->rcpts[i].reply.code;
+
+		if (smtp_reply_ok(m->rcpts[i].reply))
+			return false;
+		unknown = unknown || code == 500 || code == 502 || code == 504;
+	}
+	return unknown;
+}
+
 CO int client_offer(struct client *c, struct client_mail *m)
 {
 	struct smtp_reply own;
+	int e;
 
 	assert(m->rcpt_count > 0 && client_reusable(c));
 	c->answers = 0;
-	m->ended = false;
-	m->mail = (struct smtp_reply){ 0 };
-	fail_all(m, (struct smtp_reply){ 0 }, false);
-
 	own = mail_check(c, m);
 	if (own.code != 0) {
 		fail_all(m, own, true);
 		return 0;
 	}
-	return offer_run(c, m);
+	e = offer_run(c, m);
+	if (e == 0 && m->body != CLIENT_BINARYMIME && client_uses_bdat(c, m) &&
+	    client_reusable(c) && bdat_unknown(m)) {
+		client_note(c, NOTE_DECISION,
+			    STR("CHUNKING is offered but not there: DATA"));
+		c->offer.set &= ~(UINT32_C(1) << EXT_CHUNKING);
+		e = offer_run(c, m);
+	}
+	return e;
 }
 
 CO void client_quit(struct client *c)

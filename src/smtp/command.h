@@ -26,8 +26,7 @@ enum {
 struct smtp_command {
 	enum smtp_verb verb;
 	struct str word; /* the verb as given */
-	struct str
-		args; /* what follows, blanks trimmed at both ends; may hold any byte */
+	struct str args; /* what follows, blanks trimmed at both ends; any byte */
 };
 
 /* Any case, blanks before and after the verb. Never fails: unknown is a verb, too. */
