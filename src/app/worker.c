@@ -26,9 +26,7 @@ struct worker {
 	unsigned n;
 	struct group group; /* of loop 0 */
 	struct io master;
-	struct group control; /* serves the control socket */
-	struct ctl_options ctl;
-	int control_fd; /* for the coroutine that starts */
+	struct ctl *ctl;
 	uint64_t control_key;
 	atomic_uint orders_open;
 	struct post orders_done_post;
@@ -175,42 +173,15 @@ static CO int orders_wait(struct worker *w)
 	return atomic_load(&w->order_error);
 }
 
-static CO void run_control(void *arg)
-{
-	struct worker *w = arg;
-
-	ctl_run(&w->ctl, w->control_fd);
-}
-
-static CO void stop_control(struct worker *w)
-{
-	group_cancel(&w->control);
-	group_join(&w->control);
-	w->control_key = 0;
-}
-
-/* There is one control socket; a new one takes the place of the old one. */
-static CO int start_control(struct worker *w, int fd, uint64_t key)
-{
-	int e;
-
-	stop_control(w);
-	group_init(&w->control);
-	w->control_fd = fd;
-	w->control_key = key;
-	e = group_spawn(&w->control, "control", run_control, w);
-	if (e < 0)
-		close(fd);
-	return e;
-}
-
 static CO int order_listen(struct worker *w, int fd, uint64_t key, unsigned loop, const char *service)
 {
 	struct order o = { .kind = ORDER_LISTEN, .fd = fd, .key = key };
 	int e;
 
-	if (strcmp(service, "control") == 0)
-		return start_control(w, fd, key);
+	if (strcmp(service, "control") == 0) {
+		w->control_key = key;
+		return ctl_listen(w->ctl, fd);
+	}
 	memcpy(o.service, service, strnlen(service, sizeof(o.service) - 1));
 	e = order(w, &w->crews[loop < w->n ? loop : 0], o);
 	if (e < 0)
@@ -285,7 +256,7 @@ static CO void apply(struct worker *w, int fd)
 static CO void unlisten(struct worker *w, uint64_t key)
 {
 	if (key == w->control_key) {
-		stop_control(w);
+		ctl_unlisten(w->ctl);
 		return;
 	}
 	orders_begin(w);
@@ -357,6 +328,7 @@ static CO void stop_crews(struct worker *w)
 
 static CO int build(struct worker *w)
 {
+	struct ctl_options ctl;
 	int e = open_spool(w);
 
 	if (e < 0)
@@ -365,8 +337,10 @@ static CO int build(struct worker *w)
 	w->peers = peers_new();
 	if (!w->peers)
 		return -ENOMEM;
-	w->ctl = (struct ctl_options){ .spool = w->spool, .record = w->record, .pool = w->pool };
-	e = start_crews(w);
+	ctl = (struct ctl_options){ .spool = w->spool, .record = w->record, .pool = w->pool };
+	e = ctl_new(&ctl, &w->ctl);
+	if (e == 0)
+		e = start_crews(w);
 	return e < 0 ? e : listen_all(w);
 }
 
@@ -375,14 +349,13 @@ static CO void worker_main(void *arg)
 	struct worker *w = arg;
 
 	group_init(&w->group);
-	group_init(&w->control);
 	if (io_open(&w->master, w->start->master_sock) < 0 || build(w) < 0) {
 		w->status = EX_TEMPFAIL;
 		_exit(w->status);
 	}
 	answer(w, WIRE_UP, "");
 	obey_master(w);
-	stop_control(w);
+	ctl_free(w->ctl);
 	stop_crews(w);
 	w->spool->ops->close(w->spool);
 	record_close(w->record);
