@@ -19,6 +19,8 @@ struct conf_diag {
 	bool warning;
 };
 
+enum { CONF_DIAGS_MAX = 100 }; /* of each sort are kept, the rest is counted */
+
 struct conf_diags {
 	struct arena *arena;
 	struct conf_diag *first, *last;
@@ -26,10 +28,10 @@ struct conf_diags {
 };
 
 /* Text is copied into the arena. Any of rule, remedy may be empty. */
-void conf_fault(struct conf_diags *d, struct conf_pos pos, struct str fault, struct str rule,
-		struct str remedy);
-void conf_warn(struct conf_diags *d, struct conf_pos pos, struct str fault, struct str rule,
-	       struct str remedy);
+void conf_fault(struct conf_diags *d, struct conf_pos pos, struct str fault,
+		struct str rule, struct str remedy);
+void conf_warn(struct conf_diags *d, struct conf_pos pos, struct str fault,
+	       struct str rule, struct str remedy);
 
 /* "file:3:14: fault\n    rule: …\n    remedy: …\n" each; or a JSON array. */
 void conf_diags_text(const struct conf_diags *d, struct buf *out);

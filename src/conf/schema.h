@@ -9,19 +9,19 @@
 #include "conf/tree.h"
 
 enum conf_type {
-	CONF_T_STRING,	    /* struct str */
-	CONF_T_BOOL,	    /* bool: true/false, yes/no, on/off */
-	CONF_T_COUNT,	    /* uint64_t: 1000, 20k */
-	CONF_T_SIZE,	    /* uint64_t bytes: 10M, 64KiB, 512 */
-	CONF_T_TIME,	    /* int64_t microseconds: 90s, 5m, 1h 30m, 5d, 200ms */
-	CONF_T_ENUM,	    /* int: index into words */
-	CONF_T_ADDR,	    /* struct addr */
-	CONF_T_STRINGS,	    /* struct conf_strings: one or an array */
-	CONF_T_ADDRS,	    /* struct conf_addrs */
-	CONF_T_PREFIXES,    /* struct conf_prefixes */
-	CONF_T_SECTION,	    /* a struct in place, described by sub */
-	CONF_T_SECTIONS,    /* struct conf_sections: "key title { … }" or { title { … } … } */
-	CONF_T_NODE,	    /* struct conf_node *: the folder reads it itself */
+	CONF_T_STRING,   /* struct str */
+	CONF_T_BOOL,     /* bool: true/false, yes/no, on/off */
+	CONF_T_COUNT,    /* uint64_t: 1000, 20k */
+	CONF_T_SIZE,     /* uint64_t bytes: 10M, 64KiB, 512 */
+	CONF_T_TIME,     /* int64_t microseconds: 90s, 5m, 1h 30m, 5d, 200ms */
+	CONF_T_ENUM,     /* int: index into words */
+	CONF_T_ADDR,     /* struct addr */
+	CONF_T_STRINGS,  /* struct conf_strings: one or an array */
+	CONF_T_ADDRS,    /* struct conf_addrs */
+	CONF_T_PREFIXES, /* struct conf_prefixes */
+	CONF_T_SECTION,  /* a struct in place, described by sub */
+	CONF_T_SECTIONS, /* struct conf_sections: "key title { … }" or { title { … } … } */
+	CONF_T_NODE, /* struct conf_node *: the folder reads it itself */
 };
 
 struct conf_strings {
@@ -52,8 +52,9 @@ struct conf_key {
 	const char *name;
 	enum conf_type type;
 	size_t offset; /* in the struct being filled */
-	const char *dflt; /* as it would be written; NULL: zero, absent */
-	uint64_t min, max; /* of COUNT, SIZE, TIME (in µs); max 0: no bound */
+	const char
+		*dflt; /* as it would be written (a text needs no quotes); NULL: absent */
+	uint64_t min, max;        /* of COUNT, SIZE, TIME (in µs); max 0: no bound */
 	const char *const *words; /* ENUM: NULL-terminated */
 	const struct conf_schema *sub; /* SECTION, SECTIONS */
 	bool required;
@@ -62,19 +63,22 @@ struct conf_key {
 
 struct conf_schema {
 	const char *name; /* "spool" */
-	size_t bytes;	  /* of the struct that one section fills */
+	size_t bytes;     /* of the struct that one section fills */
 	const struct conf_key *keys;
 	size_t key_count;
-	/* Further checks once a section is read; may be NULL. */
+	/* Further checks once a section that is written was read without a fault; may be
+	 * NULL. Sections that are absent have their defaults and are not checked. */
 	void (*check)(void *section, const struct conf_node *node, struct conf_diags *d);
 };
 
 /*
- * Fill `ret` (schema->bytes, zeroed by the caller) from an object; defaults first. node may
- * be NULL: defaults only. Faults go to diags. 0; -EBADMSG there were faults; -ENOMEM.
+ * Fill `ret` (schema->bytes, zeroed by the caller) from an object; defaults where a key is
+ * absent. node may be NULL: defaults only, nothing is required then. Strings and nodes are
+ * borrowed from the tree, the rest is in the arena. Faults go to diags. 0; -EBADMSG there
+ * were faults; -ENOMEM.
  */
-MUST_USE int conf_read(const struct conf_schema *schema, struct conf_node *node, void *ret,
-		       struct arena *a, struct conf_diags *diags);
+MUST_USE int conf_read(const struct conf_schema *schema, struct conf_node *node,
+		       void *ret, struct arena *a, struct conf_diags *diags);
 
 /* Markdown reference of a schema and all below it. */
 void conf_schema_markdown(const struct conf_schema *schema, struct buf *out);

@@ -1,6 +1,6 @@
 /*
  * Reading a configuration text into a tree that remembers where everything stood.
- * Syntax: docs/configuration.md. "name = value", "name value", "name { … }", "name title { … }",
+ * Syntax: docs/configuration-syntax.md. "name = value", "name value", "name { … }", "name title { … }",
  * arrays in [ ], commas or newlines or semicolons between entries, # and // and C comments,
  * quoted strings with JSON escapes, bare words; every JSON text is valid, too.
  */
@@ -14,9 +14,9 @@ enum conf_kind { CONF_OBJECT, CONF_ARRAY, CONF_WORD, CONF_STRING };
 
 struct conf_node {
 	enum conf_kind kind;
-	struct str key;	  /* empty for array elements and the root */
-	struct str value; /* WORD (numbers, true, 10m, starttls …) and STRING */
-	struct conf_pos pos;	   /* of the key, or of the value in an array */
+	struct str key;      /* empty for array elements and the root */
+	struct str value;    /* WORD (numbers, true, 10m, starttls …) and STRING */
+	struct conf_pos pos; /* of the key, or of the value in an array */
 	struct conf_pos value_pos;
 	struct conf_node *children, *next, *last;
 	bool used; /* a schema took it; what remains false is an unknown key */

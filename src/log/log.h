@@ -12,15 +12,22 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_LOGFMT, LOG_JSON };
 
-/* fd stays the caller's. Before log_open (and in tests) lines are written at once. */
+/*
+ * fd stays the caller's. Before log_open (and in tests) lines are written at once to
+ * stderr. The thread does not survive fork: open the log in each process after it.
+ * 0; -ENOMEM; -EAGAIN no thread.
+ */
 MUST_USE int log_open(int fd, enum log_format format, enum log_level least);
-void log_close(void); /* writes out what is left */
+/* Writes out what is left; a reader that does not read is given two seconds. No other
+ * thread may log meanwhile. */
+void log_close(void);
 
 /* One line being built, on the stack; too long: the last field is cut with "…". */
 struct log_line {
 	char bytes[1024];
 	size_t n;
-	bool on;
+	bool on;   /* the level is wanted */
+	bool full; /* a field was cut, the next ones are left out */
 };
 
 /* event: a literal in snake_case, such as "message_stored". Keys are literals, too. */

@@ -19,10 +19,11 @@ enum note_kind {
 enum { TRANSCRIPT_BYTES_MAX = 16384, TRANSCRIPT_TEXT_MAX = 1024 };
 
 struct transcript {
-	struct buf data; /* encoded records: what transcript_next reads */
+	struct buf data;  /* encoded records: what transcript_next reads */
 	int64_t start_us; /* wall time of the first record */
 	int64_t last_us;
-	uint64_t dropped; /* wire lines left out when it was full; verdicts are kept longest */
+	uint64_t
+		dropped; /* wire lines left out when it was full; verdicts are kept longest */
 };
 
 struct note {
@@ -32,7 +33,8 @@ struct note {
 };
 
 /* {0} is valid. text is cut at TRANSCRIPT_TEXT_MAX; never fails, drops instead. */
-void transcript_note(struct transcript *t, enum note_kind kind, int64_t wall_us, struct str text);
+void transcript_note(struct transcript *t, enum note_kind kind, int64_t wall_us,
+		     struct str text);
 void transcript_notef(struct transcript *t, enum note_kind kind, int64_t wall_us,
 		      const char *fmt, ...) PRINTF(4, 5);
 void transcript_clear(struct transcript *t); /* keeps memory */

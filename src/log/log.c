@@ -1,0 +1,416 @@
+#include "log/log.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+#include "base/mem.h"
+
+enum {
+	BACKLOG_BYTES = 256 * 1024, /* twice: one fills while the other is written */
+	WRITE_BYTES_MAX = 4096,     /* PIPE_BUF: lines of several processes stay whole */
+	CLOSE_WAIT_MS = 2000,       /* for a reader that does not read */
+	TAIL_BYTES = 8,             /* "…", quote, brace, line end */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t filled;
+	pthread_t thread;
+	char *fill, *drain; /* filled by callers under the lock; drain is the thread's */
+	size_t fill_n;
+	uint64_t lost;
+	int fd;
+	bool closing;
+	atomic_bool open;
+	atomic_int least, format;
+	atomic_bool journal;
+} the_log = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.filled = PTHREAD_COND_INITIALIZER,
+	.fd = STDERR_FILENO,
+	.least = LOG_INFO,
+};
+
+static void add_bytes(struct log_line *l, struct str s)
+{
+	assert(l->n + s.n <= sizeof(l->bytes));
+	memcpy(l->bytes + l->n, s.p, s.n);
+	l->n += s.n;
+}
+
+static bool fits(const struct log_line *l, size_t n)
+{
+	return l->n + n <= sizeof(l->bytes) - TAIL_BYTES;
+}
+
+static bool as_json(void)
+{
+	return atomic_load_explicit(&the_log.format, memory_order_relaxed) == LOG_JSON;
+}
+
+static size_t digits_of(uint64_t v, char ret[20])
+{
+	char back[20];
+	size_t n = 0;
+
+	do
+		back[n++] = (char)('0' + v % 10);
+	while (v /= 10);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = back[n - 1 - i];
+	return n;
+}
+
+/* RFC 3339. The calendar is asked once a second and thread. */
+static struct str time_text(char ret[32])
+{
+	static _Thread_local time_t second = -1;
+	static _Thread_local char text[32];
+	struct timespec now;
+	struct tm tm;
+	long us;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec != second) {
+		gmtime_r(&now.tv_sec, &tm);
+		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000000Z", &tm);
+		second = now.tv_sec;
+	}
+	memcpy(ret, text, 27);
+	us = now.tv_nsec / 1000;
+	for (int i = 25; i >= 20; i--, us /= 10)
+		ret[i] = (char)('0' + us % 10);
+	return str_of(ret, 27);
+}
+
+static struct str level_name(enum log_level level)
+{
+	static const struct str name[] = { STR_INIT("debug"), STR_INIT("info"),
+					   STR_INIT("warn"), STR_INIT("error") };
+
+	return name[level];
+}
+
+/* Name and opening of a value; false: no room, the line is full from here on. */
+static bool add_key(struct log_line *l, struct str key, struct str open)
+{
+	if (l->full || !fits(l, key.n + 8)) {
+		l->full = true;
+		return false;
+	}
+	if (as_json()) {
+		add_bytes(l, l->bytes[l->n - 1] == '{' ? STR("\"") : STR(",\""));
+		add_bytes(l, key);
+		add_bytes(l, STR("\":"));
+	} else {
+		if (l->n && l->bytes[l->n - 1] != '>')
+			add_bytes(l, STR(" "));
+		add_bytes(l, key);
+		add_bytes(l, STR("="));
+	}
+	add_bytes(l, open);
+	return true;
+}
+
+static bool bare_char(char c)
+{
+	return c > ' ' && c < 127 && c != '"' && c != '=' && c != '\\';
+}
+
+static bool bare(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!bare_char(s.p[i]))
+			return false;
+	return s.n > 0 && !as_json();
+}
+
+static void add_value(struct log_line *l, struct str s)
+{
+	enum escape_form form = as_json() ? ESCAPE_JSON : ESCAPE_LOGFMT;
+
+	while (s.n) {
+		char one[ESCAPE_BYTES_MAX];
+		size_t n = 1;
+
+		if (bare_char(s.p[0])) {
+			one[0] = s.p[0];
+			s = (struct str){ s.p + 1, s.n - 1 };
+		} else {
+			n = escape_next(form, &s, one);
+		}
+		if (!fits(l, n)) {
+			add_bytes(l, STR("…"));
+			l->full = true;
+			return;
+		}
+		add_bytes(l, str_of(one, n));
+	}
+}
+
+void log_str(struct log_line *l, const char *key, struct str value)
+{
+	struct str quote = bare(value) ? STR("") : STR("\"");
+
+	if (!l->on || !add_key(l, str_from(key), quote))
+		return;
+	add_value(l, value);
+	add_bytes(l, quote);
+}
+
+void log_u64(struct log_line *l, const char *key, uint64_t value)
+{
+	char digits[20];
+	size_t n = digits_of(value, digits);
+
+	if (!l->on)
+		return;
+	if (!fits(l, n + strlen(key) + 8))
+		l->full = true;
+	if (add_key(l, str_from(key), STR("")))
+		add_bytes(l, str_of(digits, n));
+}
+
+void log_begin(struct log_line *l, enum log_level level, const char *event)
+{
+	static const char priority[] = { '7', '6', '4', '3' };
+	char text[32];
+
+	l->n = 0;
+	l->full = false;
+	l->on = (int)level >= atomic_load_explicit(&the_log.least, memory_order_relaxed);
+	if (!l->on)
+		return;
+	if (the_log.journal) {
+		add_bytes(l, STR("<"));
+		add_bytes(l, str_of(&priority[level], 1));
+		add_bytes(l, STR(">"));
+	}
+	if (as_json())
+		add_bytes(l, STR("{"));
+	if (!the_log.journal && as_json())
+		log_str(l, "time", time_text(text));
+	else if (!the_log.journal && add_key(l, STR("time"), STR("")))
+		add_bytes(l, time_text(text));
+	log_str(l, "level", level_name(level));
+	log_str(l, "event", str_from(event));
+}
+
+void log_errno(struct log_line *l, int err)
+{
+	int e = err < 0 ? -err : err;
+	const char *name = strerrorname_np(e), *text = strerrordesc_np(e);
+
+	if (name)
+		log_str(l, "err", str_from(name));
+	else
+		log_u64(l, "err", (uint64_t)e);
+	if (text)
+		log_str(l, "reason", str_from(text));
+}
+
+/* The longest run of whole lines that one write takes. */
+static struct str next_lines(struct str all)
+{
+	struct str lines = str_sub(all, 0, WRITE_BYTES_MAX);
+	ptrdiff_t end = lines.n < all.n ? str_rfind(lines, '\n') : -1;
+
+	return end < 0 ? lines : str_sub(lines, 0, (size_t)end + 1);
+}
+
+static bool closing(void)
+{
+	bool yes;
+
+	pthread_mutex_lock(&the_log.lock);
+	yes = the_log.closing;
+	pthread_mutex_unlock(&the_log.lock);
+	return yes;
+}
+
+/* Waits as long as it takes, but not once the log is being closed. */
+static bool writable(int fd, int *patience_ms)
+{
+	enum { STEP_MS = 100 };
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	while (poll(&p, 1, STEP_MS) <= 0) {
+		if (!closing())
+			continue;
+		*patience_ms -= STEP_MS;
+		if (*patience_ms <= 0)
+			return false;
+	}
+	return true;
+}
+
+static void write_out(struct str s)
+{
+	int patience_ms = CLOSE_WAIT_MS;
+
+	while (s.n) {
+		struct str lines = next_lines(s);
+		ssize_t n;
+
+		if (!writable(the_log.fd, &patience_ms))
+			return;
+		n = write(the_log.fd, lines.p, lines.n);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return; /* nobody reads; there is nobody to tell */
+		s = str_skip(s, n > 0 ? (size_t)n : 0);
+	}
+}
+
+static struct str finish(struct log_line *l)
+{
+	add_bytes(l, as_json() ? STR("}\n") : STR("\n"));
+	return str_of(l->bytes, l->n);
+}
+
+static void write_lost(uint64_t lost)
+{
+	struct log_line l;
+
+	if (lost == 0)
+		return;
+	log_begin(&l, LOG_ERROR, "log_lost");
+	log_u64(&l, "lines", lost);
+	write_out(finish(&l));
+}
+
+static void *writer(void *unused)
+{
+	bool last = false;
+
+	pthread_mutex_lock(&the_log.lock);
+	while (!last) {
+		char *full = the_log.fill;
+		size_t n = the_log.fill_n;
+		uint64_t lost = the_log.lost;
+
+		last = the_log.closing;
+		if (n == 0 && lost == 0) {
+			if (!last)
+				pthread_cond_wait(&the_log.filled, &the_log.lock);
+			continue;
+		}
+		the_log.fill = the_log.drain;
+		the_log.drain = full;
+		the_log.fill_n = 0;
+		the_log.lost = 0;
+		pthread_mutex_unlock(&the_log.lock);
+		write_out(str_of(full, n));
+		write_lost(lost);
+		pthread_mutex_lock(&the_log.lock);
+		last = false; /* more may have come meanwhile */
+	}
+	pthread_mutex_unlock(&the_log.lock);
+	return unused;
+}
+
+void log_end(struct log_line *l)
+{
+	struct str s;
+
+	if (!l->on)
+		return;
+	s = finish(l);
+	if (!atomic_load_explicit(&the_log.open, memory_order_acquire)) {
+		(void)!write(the_log.fd, s.p, s.n);
+		return;
+	}
+	pthread_mutex_lock(&the_log.lock);
+	if (s.n <= BACKLOG_BYTES - the_log.fill_n) {
+		memcpy(the_log.fill + the_log.fill_n, s.p, s.n);
+		the_log.fill_n += s.n;
+	} else {
+		the_log.lost++;
+	}
+	pthread_cond_signal(&the_log.filled);
+	pthread_mutex_unlock(&the_log.lock);
+}
+
+/* systemd.exec(5): JOURNAL_STREAM names device and inode of the stream to the journal. */
+static bool is_journal(int fd)
+{
+	struct str have = str_from(getenv("JOURNAL_STREAM")), device;
+	struct stat st;
+	uint64_t dev, ino;
+
+	if (!str_split(&have, ':', &device) || fstat(fd, &st) < 0)
+		return false;
+	return str_to_u64(device, UINT64_MAX, &dev) == 0 &&
+	       str_to_u64(have, UINT64_MAX, &ino) == 0 && dev == st.st_dev &&
+	       ino == st.st_ino;
+}
+
+int log_open(int fd, enum log_format format, enum log_level least)
+{
+	int e;
+
+	assert(!the_log.open);
+	the_log.fill = mem_alloc(BACKLOG_BYTES);
+	the_log.drain = mem_alloc(BACKLOG_BYTES);
+	the_log.fill_n = 0;
+	the_log.closing = false;
+	e = the_log.fill && the_log.drain ? 0 : -ENOMEM;
+	if (e == 0) {
+		the_log.fd = fd;
+		e = -pthread_create(&the_log.thread, NULL, writer, NULL);
+	}
+	if (e < 0) {
+		the_log.fd = STDERR_FILENO;
+		mem_free(the_log.fill);
+		mem_free(the_log.drain);
+		return e;
+	}
+	the_log.least = (int)least;
+	the_log.format = (int)format;
+	the_log.journal = is_journal(fd);
+	atomic_store_explicit(&the_log.open, true, memory_order_release);
+	return 0;
+}
+
+void log_close(void)
+{
+	if (!the_log.open)
+		return;
+	atomic_store(&the_log.open, false);
+	pthread_mutex_lock(&the_log.lock);
+	the_log.closing = true;
+	pthread_cond_signal(&the_log.filled);
+	pthread_mutex_unlock(&the_log.lock);
+	pthread_join(the_log.thread, NULL);
+	mem_free(the_log.fill);
+	mem_free(the_log.drain);
+	the_log.fill = the_log.drain = NULL;
+	the_log.fd = STDERR_FILENO;
+	the_log.least = LOG_INFO;
+	the_log.format = LOG_LOGFMT;
+	the_log.journal = false;
+}
+
+void log_text(enum log_level level, const char *event, int err, const char *fmt, ...)
+{
+	char text[512];
+	struct log_line l;
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	log_begin(&l, level, event);
+	log_str(&l, "text", str_from(text));
+	if (err)
+		log_errno(&l, err);
+	log_end(&l);
+}

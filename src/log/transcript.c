@@ -1,0 +1,134 @@
+#include "log/transcript.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/varint.h"
+
+/* What a kind must leave free for those that matter more; the farewell may fill it all. */
+enum {
+	ROOM_WIRE = 6 * 1024,
+	ROOM_DECISION = 3 * 1024,
+	ROOM_RESULT = TRANSCRIPT_TEXT_MAX + 64,
+};
+
+static const char letters[] = {
+#define NOTE(id, letter, text) [NOTE_##id] = letter,
+#include "log/notes.def"
+#undef NOTE
+};
+
+static size_t room_left_free(enum note_kind kind)
+{
+	switch (kind) {
+	case NOTE_CLIENT:
+	case NOTE_SERVER:
+	case NOTE_BODY:
+	case NOTE_WAIT:
+		return ROOM_WIRE;
+	case NOTE_OPEN:
+	case NOTE_DECISION:
+		return ROOM_DECISION;
+	case NOTE_RESULT:
+	case NOTE_TROUBLE:
+		return ROOM_RESULT;
+	default:
+		return 0;
+	}
+}
+
+/* Never inside a character. */
+static struct str cut(struct str s)
+{
+	size_t n = TRANSCRIPT_TEXT_MAX;
+
+	if (s.n <= n)
+		return s;
+	while (n > TRANSCRIPT_TEXT_MAX - 4 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n--;
+	return str_sub(s, 0, n);
+}
+
+void transcript_note(struct transcript *t, enum note_kind kind, int64_t wall_us,
+		     struct str text)
+{
+	size_t need, limit = TRANSCRIPT_BYTES_MAX - room_left_free(kind);
+	struct buf *b = &t->data;
+	uint64_t step;
+
+	text = cut(text);
+	need = 2 * VARINT_BYTES_MAX + 1 + text.n;
+	if (b->n == 0)
+		t->start_us = t->last_us = wall_us;
+	if (b->n + need > limit || buf_reserve(b, need) < 0) {
+		b->err = 0; /* no memory now does not mean none later */
+		t->dropped++;
+		return;
+	}
+	step = (uint64_t)wall_us - (uint64_t)t->last_us;
+	b->n += varint_put(varint_zigzag((int64_t)step), b->p + b->n);
+	b->p[b->n++] = letters[kind];
+	b->n += varint_put(text.n, b->p + b->n);
+	if (text.n)
+		memcpy(b->p + b->n, text.p, text.n);
+	b->n += text.n;
+	t->last_us = wall_us;
+}
+
+void transcript_notef(struct transcript *t, enum note_kind kind, int64_t wall_us,
+		      const char *fmt, ...)
+{
+	char text[TRANSCRIPT_TEXT_MAX + 1];
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (n >= 0)
+		transcript_note(t, kind, wall_us, str_from(text));
+}
+
+void transcript_clear(struct transcript *t)
+{
+	buf_clear(&t->data);
+	t->start_us = t->last_us = 0;
+	t->dropped = 0;
+}
+
+void transcript_done(struct transcript *t)
+{
+	buf_done(&t->data);
+	transcript_clear(t);
+}
+
+static bool kind_of(char letter, enum note_kind *ret)
+{
+	for (size_t i = 0; i < NOTE_KIND_COUNT; i++) {
+		if (letters[i] == letter) {
+			*ret = (enum note_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool transcript_next(struct str *data, int64_t *at_us, struct note *ret)
+{
+	struct str s = *data;
+	struct note note;
+	uint64_t step, n;
+
+	if (!varint_take(&s, &step) || s.n == 0 || !kind_of(s.p[0], &note.kind))
+		return false;
+	s = str_skip(s, 1);
+	if (!varint_take(&s, &n) || n > s.n || n > TRANSCRIPT_TEXT_MAX)
+		return false;
+	note.text = str_sub(s, 0, (size_t)n);
+	note.at_us = (int64_t)((uint64_t)*at_us + (uint64_t)varint_unzigzag(step));
+	*at_us = note.at_us;
+	*data = str_skip(s, (size_t)n);
+	*ret = note;
+	return true;
+}
