@@ -1,4 +1,5 @@
-/* mime/header.h: all cuts give the same, and what a simple reading of whole lines gives. */
+/* mime/header.h: all cuts give the same, and what a simple reading of whole lines gives.
+ */
 #include "mime/header.h"
 #include "fuzz.h"
 

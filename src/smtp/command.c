@@ -129,7 +129,7 @@ static int value_check(struct str s, bool utf8)
 	return str_find(s, '=') < 0 ? 0 : -EINVAL;
 }
 
-/* The next parameter. 1; 0 none is left; -EINVAL, -EILSEQ with what can be named of it. */
+/* The next parameter. 1; 0 none is left; -EINVAL, -EILSEQ: ret->key names it. */
 static int take_param(struct str *args, bool utf8, struct param *ret)
 {
 	struct str word = take_word(args);

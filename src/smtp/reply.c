@@ -23,7 +23,7 @@ static bool continuation(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* How much of a line fits into room bytes: to a blank when one is near, never in a character. */
+/* How much of a line fits into room: to a blank if one is near, to a whole character. */
 static size_t fold_at(struct str line, size_t room)
 {
 	size_t at = room;
