@@ -1,5 +1,4 @@
-/* Runs a fuzz target over files and folders of inputs: the seeds as a test, or one crash.
- */
+/* A fuzz target over files and folders of inputs: the seeds as a test, or one crash. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -229,8 +229,7 @@ static void utf8_reports_are_global(void **state)
 	assert_true(holds(&out, "\r\nContent-Transfer-Encoding: 8bit\r\n"));
 }
 
-/* The start of each line that does not continue another: what a reader takes as
- * structure. */
+/* The start of each line that continues no other: what a reader takes as structure. */
 static void skeleton(const struct buf *b, struct buf *ret)
 {
 	struct str rest = buf_str(b), line, start;
