@@ -406,10 +406,14 @@ static void test_refused_early(void **state)
 {
 	SCRIPT(script, HELLO, "C MAIL FROM:<a@b>", "S 250 ok", "C RCPT TO:<b@c>",
 	       "S 250 ok", "C DATA", "S 354 go", "N 100000", "S 552 5.3.4 too much", "D");
+	SCRIPT(hangs_up, HELLO, "C MAIL FROM:<a@b>", "S 250 ok", "C RCPT TO:<b@c>",
+	       "S 250 ok", "C DATA", "S 354 go", "N 100000", "S 552 5.3.4 too much", "X");
 	const char *const *const scripts[] = { script };
+	const char *const *const rude[] = { hangs_up };
 
 	(void)state;
 	site_run(too_big, 1, scripts, NULL);
+	site_run(too_big, 1, rude, NULL);
 }
 
 static void test_targets(void **state)
