@@ -482,6 +482,7 @@ static bool play_file(const char *path, const char *name)
 	struct run *r = calloc(1, sizeof(*r));
 	FILE *f = fopen(path, "r");
 	struct loop *loop = loop_new(&o);
+	static unsigned number;
 	bool ok;
 
 	if (!f || !r || !loop)
@@ -490,14 +491,15 @@ static bool play_file(const char *path, const char *name)
 	r->rest = str_of(text, fread(text, 1, sizeof(text), f));
 	(void)fclose(f);
 	buf_add(&r->conf, str_from(conf_basic));
-	(void)addr_parse(STR("192.0.2.1:4711"), &r->peer);
-	(void)addr_parse(STR("192.0.2.25:25"), &r->local);
+	(void)!addr_parse(STR("192.0.2.1:4711"), &r->peer);
+	(void)!addr_parse(STR("192.0.2.25:25"), &r->local);
 	if (loop_run(loop, run_script, r) < 0)
 		exit(2);
 	loop_free(loop);
 	buf_done(&r->conf);
 	ok = !r->fault[0];
-	(void)printf("%s %s%s%s\n", ok ? "ok" : "not ok", name, ok ? "" : " - ", r->fault);
+	(void)printf("%s %u %s%s%s\n", ok ? "ok" : "not ok", ++number, name, ok ? "" : " # ",
+		     r->fault);
 	free(r);
 	return ok;
 }
@@ -507,7 +509,7 @@ static int script_name(const struct dirent *d)
 	return str_ends_nocase(str_from(d->d_name), STR(".smtp"));
 }
 
-/* driver DIRECTORY [PART-OF-NAME]: prints TAP-like lines, exit 1 when one failed. */
+/* driver DIRECTORY [PART-OF-NAME]: prints TAP, exit 1 when one failed. */
 int main(int argc, char **argv)
 {
 	struct dirent **list;

@@ -6,6 +6,7 @@
 #include "admin/ctl_request.h"
 #include "base/mem.h"
 #include "log/log.h"
+#include "mime/header.h"
 #include "rt/loop.h"
 
 struct conversation {
@@ -106,12 +107,43 @@ CO static int action_do(struct conversation *c, spool_id id)
 	}
 }
 
+/* The header of the message, as far as CTL_HEADER_BYTES_MAX. */
+CO static int header_read(struct conversation *c, spool_id id, struct buf *ret)
+{
+	struct mime_header_watch watch = { 0 };
+	struct spool *s = c->o->spool;
+	ptrdiff_t n = 1;
+
+	while (!watch.ended && n > 0 && ret->n < CTL_HEADER_BYTES_MAX) {
+		if (buf_reserve(ret, CTL_READ_BYTES) < 0)
+			return ret->err;
+		n = s->ops->read(s, id, ret->n, ret->p + ret->n, CTL_READ_BYTES);
+		if (n <= 0)
+			break;
+		mime_header_feed(&watch, str_of(ret->p + ret->n, (size_t)n));
+		ret->n += (size_t)n;
+	}
+	if (watch.ended && watch.bytes < ret->n)
+		ret->n = (size_t)watch.bytes;
+	return n < 0 ? (int)n : 0;
+}
+
 CO static void message_show(struct conversation *c, const struct spool_head *h,
 			    const struct envelope *e)
 {
-	size_t rcpts_max = c->request->verb == CTL_SHOW ? 0 : CTL_RCPTS_LISTED_MAX;
+	CLEANUP(buf_done) struct buf header = { 0 };
+	bool whole = c->request->verb == CTL_SHOW;
+	struct ctl_message m = {
+		.head = h,
+		.envelope = e,
+		.now_us = loop_wall_us(),
+		.rcpts_max = whole ? 0 : CTL_RCPTS_LISTED_MAX,
+	};
 
-	ctl_answer_message(&c->line, h, e, loop_wall_us(), rcpts_max);
+	if (whole && header_read(c, h->id, &header) < 0)
+		buf_clear(&header);
+	m.header = buf_str(&header);
+	ctl_answer_message(&c->line, &m);
 	line_send(c);
 	c->count++;
 }

@@ -14,9 +14,11 @@
 
 enum {
 	CTL_CONNECTIONS_MAX = 16,
-	CTL_IDLE_MS = 60000,       /* between requests */
-	CTL_ANSWER_MS = 30000,     /* until the peer took a piece of an answer */
-	CTL_CHUNK = 32,            /* messages looked at before others run */
+	CTL_IDLE_MS = 60000,          /* between requests */
+	CTL_ANSWER_MS = 30000,        /* until the peer took a piece of an answer */
+	CTL_CHUNK = 32,               /* messages looked at before others run */
+	CTL_HEADER_BYTES_MAX = 65536, /* of a message that is shown */
+	CTL_READ_BYTES = 8192,
 	CTL_RCPTS_LISTED_MAX = 10, /* of each message in a list; show has all */
 };
 

@@ -72,17 +72,20 @@ static void put_rcpts(struct buf *b, const struct envelope *e, size_t rcpts_max)
 	answer_close(b, ']');
 }
 
-void ctl_answer_message(struct buf *b, const struct spool_head *h,
-			const struct envelope *e, int64_t now_us, size_t rcpts_max)
+void ctl_answer_message(struct buf *b, const struct ctl_message *m)
 {
+	const struct envelope *e = m->envelope;
+
 	answer_open(b, '{');
-	put_head(b, h, now_us);
+	put_head(b, m->head, m->now_us);
 	answer_str(b, "sender", e->sender);
 	if (e->client.n)
 		answer_str(b, "client", e->client);
 	if (e->protocol.n)
 		answer_str(b, "protocol", e->protocol);
-	put_rcpts(b, e, rcpts_max);
+	put_rcpts(b, e, m->rcpts_max);
+	if (m->header.n)
+		answer_str(b, "header", m->header);
 	answer_close(b, '}');
 	buf_add_c(b, '\n');
 }

@@ -21,7 +21,7 @@ struct queue_arguments {
 #define ARGUMENT(field) offsetof(struct queue_arguments, field)
 
 static const struct option_spec specs[] = {
-	{ "conf", 'c', OPTION_TEXT, ARGUMENT(conf), "FILE",
+	{ "config", 'c', OPTION_TEXT, ARGUMENT(conf), "FILE",
 	  "configuration of the server" },
 	{ "control", 0, OPTION_TEXT, ARGUMENT(control), "PATH", "its control socket" },
 	{ "sender", 0, OPTION_TEXT, ARGUMENT(sender), "ADDRESS",
@@ -39,7 +39,8 @@ static const struct option_spec specs[] = {
 	  "stop after so many messages" },
 	{ "all", 0, OPTION_FLAG, ARGUMENT(all), NULL,
 	  "every message (to change, not to list)" },
-	{ "json", 0, OPTION_FLAG, ARGUMENT(json), NULL, "one JSON object per line" },
+	{ "json", 0, OPTION_FLAG, ARGUMENT(json), NULL,
+	  "a JSON array instead of a table" },
 };
 
 static const struct option_table table = {
@@ -95,6 +96,12 @@ static bool verb_known(struct str word)
 	return false;
 }
 
+/* Without a choice these mean the whole queue; the others must be told so. */
+static bool verb_takes_all(struct str verb)
+{
+	return str_eq(verb, STR("list")) || str_eq(verb, STR("retry"));
+}
+
 static bool has_filter(const struct queue_arguments *a)
 {
 	return a->sender.n || a->rcpt.n || a->domain.n || a->held || a->waiting ||
@@ -119,7 +126,7 @@ static int check(const struct run *r)
 		return usage_fault(r->cli, "--held and --waiting exclude each other");
 	if (named && (has_filter(a) || a->all))
 		return usage_fault(r->cli, "either ids or filters, not both");
-	if (!str_eq(verb, STR("list")) && !named && !has_filter(a) && !a->all)
+	if (!verb_takes_all(verb) && !named && !has_filter(a) && !a->all)
 		return usage_fault(r->cli, "which messages? Give ids, filters, or --all");
 	for (size_t i = 1; i < r->words.n; i++) {
 		if (spool_id_parse(r->words.v[i], &id) == 0)
@@ -159,7 +166,8 @@ static void request_write(const struct run *r, size_t at, struct buf *b)
 	answer_str(b, "do", r->words.v[0]);
 	if (a->limit)
 		answer_u64(b, "limit", a->limit);
-	if (a->all)
+	if (a->all ||
+	    (verb_takes_all(r->words.v[0]) && r->words.n == 1 && !has_filter(a)))
 		answer_bool(b, "all", true);
 	if (r->words.n > 1) {
 		answer_key(b, "ids");

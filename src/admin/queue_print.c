@@ -159,6 +159,21 @@ static void print_rcpts_whole(FILE *out, const json_t *m)
 	}
 }
 
+static void print_header(FILE *out, struct str header)
+{
+	struct str line;
+
+	if (header.n)
+		fputc('\n', out);
+	while (str_split(&header, '\n', &line)) {
+		fputs("  | ", out);
+		if (line.n && line.p[line.n - 1] == '\r')
+			line.n--;
+		cli_print(out, line);
+		fputc('\n', out);
+	}
+}
+
 static void print_whole(struct queue_print *p, const json_t *m)
 {
 	FILE *out = p->cli->out;
@@ -189,6 +204,7 @@ static void print_whole(struct queue_print *p, const json_t *m)
 	print_address(out, get_str(m, "sender"));
 	fputc('\n', out);
 	print_rcpts_whole(out, m);
+	print_header(out, get_str(m, "header"));
 }
 
 static void print_fault(struct queue_print *p, const json_t *m)
@@ -222,7 +238,7 @@ static bool line_print(struct queue_print *p, const json_t *m, struct str json)
 		return true;
 	}
 	if (p->json)
-		fprintf(p->cli->out, "%.*s\n", STR_ARG(json));
+		fprintf(p->cli->out, "%s%.*s", p->messages ? ",\n " : "[", STR_ARG(json));
 	else if (whole)
 		print_whole(p, m);
 	else if (row)
@@ -267,7 +283,9 @@ static void print_sum(const struct queue_print *p)
 
 int queue_print_end(struct queue_print *p)
 {
-	if (!p->json)
+	if (p->json)
+		fputs(p->messages ? "]\n" : "[]\n", p->cli->out);
+	else
 		print_sum(p);
 	if (p->error.n) {
 		fprintf(p->cli->err, "postern queue: %.*s\n", STR_ARG(p->error));

@@ -50,6 +50,7 @@ static int build(struct crew *c)
 
 	if (e < 0)
 		return e;
+	deliver_set_local(c->deliver, c->local);
 	queue.agents = c->deliver;
 	e = queue_new(&queue, &c->queue);
 	if (e < 0)

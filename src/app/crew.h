@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "app/config.h"
+#include "deliver/local.h"
 #include "queue/queue.h"
 #include "record/record.h"
 #include "server/server.h"
@@ -41,6 +42,7 @@ struct crew {
 	struct spool *spool;
 	struct record *record;
 	struct peers *peers;
+	const struct deliver_local *local;
 	struct server *server;
 	struct queue *queue;
 	struct deliver *deliver;

@@ -90,6 +90,12 @@ static int load(const char *path, const struct app_options *o, bool json, FILE *
 	return e == 0 ? 0 : e == -EBADMSG ? EX_CONFIG : EX_OSERR;
 }
 
+/* Relative paths of a configuration are below the place where postern was started. */
+static struct str working_directory(char *ret, size_t size)
+{
+	return getcwd(ret, size) ? str_from(ret) : STR("/");
+}
+
 static const char *path_of(const struct cli *cli, struct str given)
 {
 	struct str copy = arena_str(cli->arena, given);
@@ -108,9 +114,7 @@ static int serve(const struct cli *cli)
 
 	if (e != 0)
 		return e == 1 ? EX_OK : EX_USAGE;
-	if (!getcwd(directory, sizeof(directory)))
-		(void)str_to_cstr(STR("/"), directory, sizeof(directory));
-	o.directory = str_from(directory);
+	o.directory = working_directory(directory, sizeof(directory));
 	e = load(path_of(cli, opt.config), &o, false, cli->err, &c);
 	return e ? e : master_run(path_of(cli, opt.config), c, &o);
 }
@@ -132,9 +136,7 @@ static int check(const struct cli *cli)
 		(void)fwrite(page.p ? page.p : "", 1, page.n, cli->out);
 		return page.err ? EX_OSERR : EX_OK;
 	}
-	if (!getcwd(directory, sizeof(directory)))
-		(void)str_to_cstr(STR("/"), directory, sizeof(directory));
-	o.directory = str_from(directory);
+	o.directory = working_directory(directory, sizeof(directory));
 	e = load(path_of(cli, opt.config), &o, opt.json, opt.json ? cli->out : cli->err, &c);
 	if (e == 0 && !opt.json)
 		(void)fprintf(cli->out, "%s: usable\n", path_of(cli, opt.config));

@@ -19,7 +19,12 @@
 #include "deliver/local.h"
 #include "log/log.h"
 
-enum { BACKOFF_MS_FIRST = 100, BACKOFF_MS_MAX = 30000, STEADY_MS = 60000 };
+enum {
+	BACKOFF_MS_FIRST = 100,
+	BACKOFF_MS_MAX = 30000,
+	STEADY_MS = 60000,
+	LOCAL_ROOTS_MAX = 256, /* domains of one owner */
+};
 
 struct master {
 	const char *path;
@@ -317,37 +322,52 @@ static void on_signals(struct master *m)
 	reap(m);
 }
 
-static bool is_owner(const struct master *m, struct str user)
+/* The directories of mailboxes that the configuration gives to this user. */
+static size_t roots_of(const struct master *m, struct str user, struct str *ret, size_t max)
 {
-	for (size_t i = 0; i < m->config->set.domain.n; i++) {
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->config->set.domain.n && n < max; i++) {
 		const struct route_domain *d = m->config->set.domain.v[i];
 
 		if (user.n && str_eq(d->owner, user))
-			return true;
+			ret[n++] = d->mailboxes;
 	}
-	return false;
+	return n;
+}
+
+static void local_child(struct master *m, int sock, const struct privsep_user *user,
+			const struct deliver_local_options *o)
+{
+	close(m->signals);
+	close(m->worker_sock);
+	for (size_t i = 0; i < m->listeners.n; i++)
+		close(m->listeners.v[i].fd);
+	if (privsep_drop(user) < 0)
+		_exit(EX_NOPERM);
+	_exit(deliver_local_serve(sock, o) < 0 ? EX_IOERR : EX_OK);
 }
 
 /* A process that may write the mailboxes of one user, and nothing else. */
 static int start_local(struct master *m, const char *name)
 {
+	struct str roots[LOCAL_ROOTS_MAX];
+	struct deliver_local_options o = { .roots = roots,
+					   .hostname = m->config->set.hostname };
 	struct privsep_user user;
 	int pair[2];
 	pid_t pid;
 
 	/* The worker may have been taken over: only users that the configuration names. */
-	if (!is_owner(m, str_from(name)) || privsep_find(str_from(name), &user) < 0)
+	o.root_count = roots_of(m, str_from(name), roots, COUNT_OF(roots));
+	if (o.root_count == 0 || privsep_find(str_from(name), &user) < 0)
 		return -EPERM;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		close(m->signals);
-		close(m->worker_sock);
-		for (size_t i = 0; i < m->listeners.n; i++)
-			close(m->listeners.v[i].fd);
-		_exit(privsep_drop(&user) < 0 ? EX_NOPERM : deliver_local_serve(pair[1]));
+		local_child(m, pair[1], &user, &o);
 	}
 	close(pair[1]);
 	if (pid < 0) {

@@ -9,6 +9,7 @@
 
 #include "admin/ctl.h"
 #include "app/crew.h"
+#include "app/local_ask.h"
 #include "app/wire.h"
 #include "base/mem.h"
 #include "log/log.h"
@@ -26,15 +27,16 @@ struct worker {
 	unsigned n;
 	struct group group; /* of loop 0 */
 	struct io master;
-	struct group control; /* serves the control socket */
-	struct ctl_options ctl;
-	int control_fd; /* for the coroutine that starts */
+	struct local_ask local_ask;
+	struct deliver_local local;
+	struct ctl *ctl;
 	uint64_t control_key;
 	atomic_uint orders_open;
 	struct post orders_done_post;
 	struct waiter orders_done;
 	atomic_int order_error;
-	bool stopping;
+	struct group line; /* listens to the master, also while draining */
+	struct waiter stop_asked;
 	int status;
 };
 
@@ -109,6 +111,7 @@ static int start_crews(struct worker *w)
 		c->spool = w->spool;
 		c->record = w->record;
 		c->peers = w->peers;
+		c->local = &w->local;
 		list_init(&c->orders);
 		if (i == 0) {
 			c->loop = loop_self();
@@ -175,42 +178,15 @@ static CO int orders_wait(struct worker *w)
 	return atomic_load(&w->order_error);
 }
 
-static CO void run_control(void *arg)
-{
-	struct worker *w = arg;
-
-	ctl_run(&w->ctl, w->control_fd);
-}
-
-static CO void stop_control(struct worker *w)
-{
-	group_cancel(&w->control);
-	group_join(&w->control);
-	w->control_key = 0;
-}
-
-/* There is one control socket; a new one takes the place of the old one. */
-static CO int start_control(struct worker *w, int fd, uint64_t key)
-{
-	int e;
-
-	stop_control(w);
-	group_init(&w->control);
-	w->control_fd = fd;
-	w->control_key = key;
-	e = group_spawn(&w->control, "control", run_control, w);
-	if (e < 0)
-		close(fd);
-	return e;
-}
-
 static CO int order_listen(struct worker *w, int fd, uint64_t key, unsigned loop, const char *service)
 {
 	struct order o = { .kind = ORDER_LISTEN, .fd = fd, .key = key };
 	int e;
 
-	if (strcmp(service, "control") == 0)
-		return start_control(w, fd, key);
+	if (strcmp(service, "control") == 0) {
+		w->control_key = key;
+		return ctl_listen(w->ctl, fd);
+	}
 	memcpy(o.service, service, strnlen(service, sizeof(o.service) - 1));
 	e = order(w, &w->crews[loop < w->n ? loop : 0], o);
 	if (e < 0)
@@ -285,7 +261,7 @@ static CO void apply(struct worker *w, int fd)
 static CO void unlisten(struct worker *w, uint64_t key)
 {
 	if (key == w->control_key) {
-		stop_control(w);
+		ctl_unlisten(w->ctl);
 		return;
 	}
 	orders_begin(w);
@@ -299,7 +275,7 @@ static CO void obey(struct worker *w, const struct wire *m, int fd)
 {
 	switch (m->kind) {
 	case WIRE_STOP:
-		w->stopping = true;
+		co_wake(&w->stop_asked);
 		break;
 	case WIRE_LISTEN:
 		orders_begin(w);
@@ -314,6 +290,9 @@ static CO void obey(struct worker *w, const struct wire *m, int fd)
 		if (fd >= 0)
 			apply(w, fd);
 		return;
+	case WIRE_LOCAL:
+		local_ask_answer(&w->local_ask, m->key, fd);
+		return;
 	default:
 		break;
 	}
@@ -321,23 +300,29 @@ static CO void obey(struct worker *w, const struct wire *m, int fd)
 		close(fd);
 }
 
-static CO void obey_master(struct worker *w)
+/* Until the master or the worker ends. */
+static CO void obey_master(void *arg)
 {
-	while (!w->stopping) {
+	struct worker *w = arg;
+
+	for (;;) {
 		struct wire m;
 		int fd = -1, got = wire_receive(w->master.fd, &m, &fd);
 
-		if (got == -EAGAIN) {
-			w->master.readable = false;
-			(void)!io_wait_read(&w->master, DEADLINE_NEVER);
+		if (got == 1) {
+			obey(w, &m, fd);
 			continue;
 		}
-		if (got == 0 || (got < 0 && got != -EBADMSG)) {
-			log_text(LOG_WARN, "master_gone", 0, "ending in order");
-			return;
+		if (got == -EAGAIN) {
+			w->master.readable = false;
+			if (io_wait_read(&w->master, DEADLINE_NEVER) == -ECANCELED)
+				return;
+			continue;
 		}
-		if (got == 1)
-			obey(w, &m, fd);
+		log_text(LOG_WARN, "master_gone", got, "ending in order");
+		local_ask_close(&w->local_ask);
+		co_wake(&w->stop_asked);
+		return;
 	}
 }
 
@@ -357,6 +342,7 @@ static CO void stop_crews(struct worker *w)
 
 static CO int build(struct worker *w)
 {
+	struct ctl_options ctl;
 	int e = open_spool(w);
 
 	if (e < 0)
@@ -365,8 +351,12 @@ static CO int build(struct worker *w)
 	w->peers = peers_new();
 	if (!w->peers)
 		return -ENOMEM;
-	w->ctl = (struct ctl_options){ .spool = w->spool, .record = w->record, .pool = w->pool };
-	e = start_crews(w);
+	local_ask_init(&w->local_ask, loop_self(), w->master.fd);
+	w->local = (struct deliver_local){ local_ask, &w->local_ask };
+	ctl = (struct ctl_options){ .spool = w->spool, .record = w->record, .pool = w->pool };
+	e = ctl_new(&ctl, &w->ctl);
+	if (e == 0)
+		e = start_crews(w);
 	return e < 0 ? e : listen_all(w);
 }
 
@@ -375,15 +365,18 @@ static CO void worker_main(void *arg)
 	struct worker *w = arg;
 
 	group_init(&w->group);
-	group_init(&w->control);
-	if (io_open(&w->master, w->start->master_sock) < 0 || build(w) < 0) {
-		w->status = EX_TEMPFAIL;
-		_exit(w->status);
+	group_init(&w->line);
+	if (io_open(&w->master, w->start->master_sock) < 0 || build(w) < 0 ||
+	    group_spawn(&w->line, "master", obey_master, w) < 0) {
+		log_close();
+		_exit(EX_TEMPFAIL);
 	}
 	answer(w, WIRE_UP, "");
-	obey_master(w);
-	stop_control(w);
+	(void)!co_wait(&w->stop_asked, DEADLINE_NEVER, "the wish to stop");
+	ctl_free(w->ctl);
 	stop_crews(w);
+	group_cancel(&w->line);
+	group_join(&w->line);
 	w->spool->ops->close(w->spool);
 	record_close(w->record);
 	peers_free(w->peers);

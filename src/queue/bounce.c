@@ -1,6 +1,7 @@
 #include "queue/bounce.h"
 
 #include "base/rand.h"
+#include "base/utf8.h"
 #include "mime/header.h"
 
 bool bounce_wanted(const struct envelope *e, const struct envelope_rcpt *r,
@@ -19,6 +20,8 @@ bool bounce_wanted(const struct envelope *e, const struct envelope_rcpt *r,
 	case REPORT_RELAYED:
 	case REPORT_EXPANDED:
 		return r->notify & NOTIFY_SUCCESS;
+	case REPORT_ACTION_COUNT:
+		break;
 	}
 	return false;
 }
@@ -82,12 +85,12 @@ CO static int quote_read(struct flight *f, bool full, struct buf *quote)
 }
 
 /* RFC 3464 2: the report's own envelope: from nobody, to the sender. */
-static struct envelope report_envelope(const struct envelope *of,
+static struct envelope report_envelope(const struct envelope *of, bool eightbit,
 				       struct envelope_rcpt *rcpt)
 {
 	*rcpt = (struct envelope_rcpt){ .to = of->sender };
 	return (struct envelope){
-		.body = of->body == BODY_7BIT ? BODY_7BIT : BODY_8BITMIME,
+		.body = eightbit || of->smtputf8 ? BODY_8BITMIME : BODY_7BIT,
 		.smtputf8 = of->smtputf8,
 		.arrived_us = loop_wall_us(),
 		.protocol = STR("internal"),
@@ -120,7 +123,7 @@ CO static int report_store(struct flight *f, struct report *r, struct str quote,
 	CLEANUP(draft_abandon) struct draft *d = NULL;
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct envelope_rcpt rcpt;
-	struct envelope own = report_envelope(&f->envelope, &rcpt);
+	struct envelope own = report_envelope(&f->envelope, r->eightbit, &rcpt);
 	char id_text[SPOOL_ID_TEXT];
 	spool_id id;
 	int e;
@@ -174,5 +177,6 @@ CO int bounce_write(struct flight *f, const struct report_rcpt *rcpts, size_t co
 		buf_clear(&quote);
 		r.full = false;
 	}
+	r.eightbit = !utf8_ascii(buf_str(&quote));
 	return report_store(f, &r, buf_str(&quote), ret);
 }

@@ -146,6 +146,15 @@ def test_co_check(tree, check, call):
     faulty(check, "co_check", "src/rt/a.c:9: f is not marked CO")
 
 
+def test_co_check_member_of_a_function_type(tree, check):
+    call = "int f(struct s *s)\n{\n\treturn s->next(s);\n}\n"
+    tree({"src/rt/a.h": "typedef CO int step_fn(void *);\nstruct s {\n\tstep_fn *next;\n};\n",
+          "src/rt/a.c": call})
+    faulty(check, "co_check", "f is not marked CO")
+    tree({"src/rt/a.h": "typedef int step_fn(void *);\nstruct s {\n\tstep_fn *next;\n};\n"})
+    clean(check, "co_check")
+
+
 def test_co_check_clean(tree, check):
     calls = "\tplain();\n\ts->ops->close(s);\n\tgroup_spawn(g, co_wait);\n\tread(fd);\n"
     tree({"src/rt/co.h": CO_HEADER,
