@@ -37,12 +37,14 @@ def answers(port):
 class Sink:
     """smtp-sink: takes mail and writes each message to a file below `dumps`."""
 
-    def __init__(self, place, *options, port=0):
+    def __init__(self, place, *options, port=0, dump=True):
         self.port = port or free_port()
         self.dumps = os.path.join(place, f"sink-{self.port}")
         os.makedirs(self.dumps, exist_ok=True)
         os.chmod(self.dumps, 0o777)
-        command = [program("postfix", "smtp-sink"), "-d", os.path.join(self.dumps, "m.")]
+        command = [program("postfix", "smtp-sink")]
+        if dump:
+            command += ["-d", os.path.join(self.dumps, "m.")]
         if os.geteuid() == 0:
             command += ["-u", "nobody"]
         command += [*options, f"127.0.0.1:{self.port}", "128"]
