@@ -85,7 +85,7 @@ CO static int quote_read(struct flight *f, bool full, struct buf *quote)
 }
 
 /* RFC 3464 2: the report's own envelope: from nobody, to the sender. */
-static struct envelope report_envelope(const struct envelope *of,
+static struct envelope report_envelope(const struct envelope *of, bool eightbit,
 				       struct envelope_rcpt *rcpt)
 {
 	*rcpt = (struct envelope_rcpt){ .to = of->sender };
