@@ -11,8 +11,8 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *head; /* newest first */
-	size_t bytes;		  /* taken from the heap */
-	size_t bytes_max;	  /* 0: no limit */
+	size_t bytes;             /* taken from the heap */
+	size_t bytes_max;         /* 0: no limit */
 };
 
 struct arena_mark {

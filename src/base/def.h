@@ -23,7 +23,7 @@
 
 /* From a member back to the struct it is embedded in. */
 #define CONTAINER_OF(ptr, type, member) \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define KIB ((size_t)1024)
 #define MIB ((size_t)1024 * 1024)

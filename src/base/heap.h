@@ -20,6 +20,6 @@ struct heap {
 
 void heap_insert(struct heap *h, struct heap_node *node, int64_t key);
 void heap_remove(struct heap *h, struct heap_node *node); /* not linked: does nothing */
-struct heap_node *heap_min(const struct heap *h);	  /* NULL when empty */
+struct heap_node *heap_min(const struct heap *h);         /* NULL when empty */
 
 #endif

@@ -32,10 +32,10 @@ size_t utf8_sequence(struct str s)
 
 	if (first < 0x80)
 		return 1;
-	n = first >= 0xc2 && first <= 0xdf	? 2
+	n = first >= 0xc2 && first <= 0xdf   ? 2
 	    : first >= 0xe0 && first <= 0xef ? 3
 	    : first >= 0xf0 && first <= 0xf4 ? 4
-					      : 0;
+					     : 0;
 	if (n == 0 || !continuation(s, 1, n) || !second_ok(first, (unsigned char)s.p[1]))
 		return 0;
 	return n;

@@ -146,8 +146,9 @@ static void test_widths(void **state)
 
 		record_render(&e, 1, &view, &out);
 		rest = buf_str(&out);
-		assert_true(str_split(&rest, '\n', &line) &&
-			    str_split(&rest, '\n', &line));
+		do
+			assert_true(str_split(&rest, '\n', &line));
+		while (!str_starts(line, STR("-")));
 		assert_int_equal(line.n, want[i]);
 	}
 }
