@@ -1,4 +1,5 @@
-/* Network addresses as values: parsing, printing, comparing, prefixes. No name look-ups. */
+/* Network addresses as values: parsing, printing, comparing, prefixes. No name look-ups.
+ */
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
 

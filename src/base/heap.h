@@ -1,6 +1,7 @@
 /*
  * Intrusive pairing heap ordered by a signed 64-bit key, smallest first. It never
- * allocates, so a timer cannot fail. Insert O(1), remove O(log n) amortised, no recursion.
+ * allocates, so a timer cannot fail. Insert O(1), remove O(log n) amortised, no
+ * recursion.
  */
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H

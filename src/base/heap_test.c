@@ -14,7 +14,8 @@ static int64_t least(const struct heap_node *node)
 	return min;
 }
 
-/* Random inserts and removals; the least key is compared with a plain search each time. */
+/* Random inserts and removals; the least key is compared with a plain search each time.
+ */
 static void test_against_a_search(void **state)
 {
 	struct heap_node node[NODES] = { 0 };

@@ -39,7 +39,8 @@ struct str str_trim(struct str s); /* blanks, tabs, CR, LF at both ends */
 ptrdiff_t str_find(struct str s, char c);
 ptrdiff_t str_rfind(struct str s, char c);
 
-/* Split at the first sep: *head before it, s advanced after it. False when s is used up. */
+/* Split at the first sep: *head before it, s advanced after it. False when s is used up.
+ */
 bool str_split(struct str *s, char sep, struct str *head);
 
 /* The next word, skipping blanks and tabs before it; false when there is none. */

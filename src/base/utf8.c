@@ -41,6 +41,17 @@ size_t utf8_sequence(struct str s)
 	return n;
 }
 
+size_t utf8_printable(struct str s)
+{
+	size_t n = utf8_sequence(s);
+
+	if (n == 1 && ch_control(s.p[0]))
+		return 0;
+	if (n == 2 && s.p[0] == '\xc2' && (unsigned char)s.p[1] < 0xa0)
+		return 0;
+	return n;
+}
+
 bool utf8_valid(struct str s)
 {
 	while (s.n) {

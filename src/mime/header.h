@@ -8,11 +8,11 @@
 #include "base/str.h"
 
 struct mime_header_watch {
-	uint64_t bytes;	  /* of the header, its empty line not counted */
-	uint32_t fields;  /* header fields */
+	uint64_t bytes;    /* of the header, its empty line not counted */
+	uint32_t fields;   /* header fields */
 	uint32_t received; /* Received fields */
 	uint32_t delivered_to;
-	bool ended;	  /* the empty line was seen */
+	bool ended; /* the empty line was seen */
 	bool has_from, has_date, has_message_id, has_to;
 	/* private */
 	char name[20];

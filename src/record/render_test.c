@@ -49,7 +49,8 @@ static const struct line content[] = {
 	{ NOTE_SERVER, 4, "250 ok" },
 };
 
-/* Three questions at once, an answer of two lines, and bytes that would move a terminal. */
+/* Three questions at once, an answer of two lines, and bytes that would move a terminal.
+ */
 static const struct line pipelined[] = {
 	{ NOTE_CLIENT, 1, "EHLO x" },
 	{ NOTE_SERVER, 1, "250-mx\x1b[2J" },

@@ -21,9 +21,10 @@ enum route_agent { ROUTE_MAILDIR, ROUTE_SMTP, ROUTE_LMTP, ROUTE_DISCARD, ROUTE_F
 /* What delivery needs; strings live as long as the arena or the table. */
 struct route {
 	enum route_agent agent;
-	struct str key;	    /* equal keys may share one attempt: "smtp:mx.example:25" */
-	struct str host;    /* SMTP, LMTP: name, IP without brackets, or "/path" of a socket */
-	uint16_t port;	    /* 0 with a socket path */
+	struct str key; /* equal keys may share one attempt: "smtp:mx.example:25" */
+	struct str
+		host;  /* SMTP, LMTP: name, IP without brackets, or "/path" of a socket */
+	uint16_t port; /* 0 with a socket path */
 	struct str mailbox; /* MAILDIR: absolute directory that holds new, cur, tmp */
 	struct str owner;   /* MAILDIR: user name it is written as; empty: the worker's */
 	struct smtp_reply reply; /* FAIL: why; 4yz is retried, 5yz is final */

@@ -29,7 +29,7 @@ void co_wake(struct waiter *w); /* same thread; at most one coroutine waits at w
 
 /* 0 at the deadline; -ECANCELED. */
 CO MUST_USE int co_sleep(int64_t until_us);
-CO MUST_USE int co_yield(void); /* let others run once; 0 or -ECANCELED */
+CO MUST_USE int co_yield (void); /* let others run once; 0 or -ECANCELED */
 
 bool co_cancelled(void); /* was the running coroutine cancelled? */
 
@@ -64,7 +64,10 @@ CO void group_join(struct group *g);
 /* Join, but after the deadline cancel those that remain. */
 CO void group_join_until(struct group *g, int64_t deadline_us);
 
-/* Stack in use at this point and the high-water mark (debug builds paint stacks; else 0). */
+/*
+ * Stack in use at this point, and the most that this stack ever had in use: fresh stacks
+ * are zero, so the first byte that is not tells, in every build.
+ */
 size_t co_stack_used(void);
 size_t co_stack_high(void);
 

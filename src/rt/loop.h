@@ -13,12 +13,19 @@ struct loop;
 
 /* A deadline that never comes. All deadlines are absolute, in microseconds of loop_now_us. */
 #define DEADLINE_NEVER INT64_MAX
+/* A deadline that has passed: a wait with it looks, but never waits. */
+#define DEADLINE_PAST INT64_MIN
 
 struct loop_options {
-	bool virtual_clock;	  /* time jumps to the next timer when nothing else can run */
-	int64_t virtual_wall_us;  /* the wall time at which a virtual clock starts */
-	size_t stack_bytes;	  /* 0: the default, 128 KiB (four times that under ASan) */
-	size_t coroutines_max;	  /* 0: the default, 100000; spawn beyond it is -EAGAIN */
+	/*
+	 * Time jumps to the next timer when nothing else can run. When nothing can ever run
+	 * again (no timer, descriptor, or outside work) all waits are printed and the
+	 * process ends: a deadlock.
+	 */
+	bool virtual_clock;
+	int64_t virtual_wall_us; /* the wall time at which a virtual clock starts */
+	size_t stack_bytes;    /* 0: the default, 128 KiB (four times that under ASan) */
+	size_t coroutines_max; /* 0: the default, 100000; spawn beyond it is -EAGAIN */
 };
 
 typedef void co_fn(void *arg); /* the body of a coroutine: CO */
@@ -67,7 +74,8 @@ void loop_hook_remove(struct loop_hook *h);
 
 struct loop_stats {
 	uint64_t turns, switches, spawned, alive, alive_max;
-	int64_t slice_us_max; /* longest time that one coroutine ran without waiting */
+	int64_t slice_us_max; /* longest time that one coroutine ran without waiting … */
+	const char *slice_name; /* … and which; to within a tick of the kernel (1-4 ms) */
 };
 struct loop_stats loop_stats(const struct loop *l);
 

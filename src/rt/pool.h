@@ -17,6 +17,7 @@ void pool_free(struct pool *p); /* waits for running jobs; none may be queued */
  * Run fn(arg) on a thread and wait for it, shielded from cancellation (fn borrows our
  * memory). Returns what fn returned; -ENOMEM is never its own: it does not allocate.
  */
-CO MUST_USE int pool_run(struct pool *p, int (*fn)(void *arg), void *arg, const char *what);
+CO MUST_USE int pool_run(struct pool *p, int (*fn)(void *arg), void *arg,
+			 const char *what);
 
 #endif

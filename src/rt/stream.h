@@ -11,7 +11,10 @@
 
 /* What carries the bytes: a socket, TLS, a pipe in memory. Errors are negative errnos. */
 struct stream_ops {
-	/* Bytes read, 0 at the end, -errno. May wait until the deadline. */
+	/*
+	 * Bytes read, 0 at the end, -errno. May wait until the deadline; at DEADLINE_PAST it
+	 * takes only what is there, else -ETIMEDOUT (or -ECANCELED).
+	 */
 	CO ptrdiff_t (*read)(void *ctx, void *p, size_t n, int64_t deadline_us);
 	/* Bytes written, at least 1, or -errno. May wait until the deadline. */
 	CO ptrdiff_t (*write)(void *ctx, const void *p, size_t n, int64_t deadline_us);
@@ -24,20 +27,24 @@ struct stream {
 	const struct stream_ops *ops;
 	void *ctx;
 	int64_t deadline_us; /* for every wait; the session sets it per command */
-	int err;	     /* sticky: the first failure; later calls return it */
-	char *in;	     /* STREAM_IN_BYTES from the stock, or NULL */
-	size_t in_at, in_n;  /* unread bytes are in[in_at .. in_n) */
+	int err;             /* sticky: the first failure; later reads return it */
+	int err_out; /* sticky: the first failure of writing; a farewell can go out */
+		     /* after reading failed, timed out, or was cancelled */
+	char *in;    /* STREAM_IN_BYTES from the stock, or NULL */
+	size_t in_at, in_n; /* unread bytes are in[in_at .. in_n) */
 	struct buf out;
-	bool overlong; /* inside a line that was too long */
+	bool writing; /* one coroutine may write while another reads */
 	uint64_t bytes_in, bytes_out;
 };
 
 enum { STREAM_IN_BYTES = 16384, STREAM_OUT_FLUSH_BYTES = 8192 };
 
 void stream_init(struct stream *s, const struct stream_ops *ops, void *ctx);
-void stream_over_io(struct stream *s, struct io *io); /* io stays the caller's; closes it */
-void stream_close(struct stream *s);		      /* drops what is unsent; closes ctx */
+void stream_over_io(struct stream *s,
+		    struct io *io);  /* io stays the caller's; closes it */
+void stream_close(struct stream *s); /* drops what is unsent; closes ctx */
 
+/* A new deadline also forgives a read that timed out. */
 void stream_deadline(struct stream *s, int64_t deadline_us);
 
 /*
@@ -45,7 +52,7 @@ void stream_deadline(struct stream *s, int64_t deadline_us);
  * 0; -EBADMSG a line that ended in LF alone, or held CR or NUL: *ret is the line as read;
  * -EMSGSIZE too long: it was read over to its LF and dropped, *ret is its beginning;
  * -ECONNRESET the peer ended (also in the middle of a line); -ETIMEDOUT; -ECANCELED; -E….
- * The first two errors do not stick. bytes_max is at most STREAM_IN_BYTES.
+ * The first two errors do not stick. bytes_max is 2 to STREAM_IN_BYTES.
  */
 CO MUST_USE int stream_line(struct stream *s, size_t bytes_max, struct str *ret);
 
@@ -60,9 +67,12 @@ size_t stream_unread(const struct stream *s); /* bytes already here */
 
 /* Queue bytes; sent at a flush, before a wait, or when enough have gathered. Errors stick. */
 CO void stream_put(struct stream *s, struct str bytes);
-CO MUST_USE int stream_flush(struct stream *s); /* 0 or the sticky error */
+CO MUST_USE int stream_flush(struct stream *s); /* 0 or the sticky error of writing */
 
-/* Wait until the peer sends or ends, holding no buffer. 0 or -errno. Flushes first. */
+/*
+ * Wait until the peer sends or ends, holding no buffer. Flushes first. 0; -ETIMEDOUT, which
+ * does not stick here; -ECANCELED; -E….
+ */
 CO MUST_USE int stream_idle(struct stream *s);
 
 #endif

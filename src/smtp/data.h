@@ -12,15 +12,15 @@ enum smtp_flaw {
 	FLAW_BARE_CR = 1,
 	FLAW_BARE_LF = 2,
 	FLAW_NUL = 4,
-	FLAW_LONG_LINE = 8, /* over line_bytes_max with its CRLF */
-	FLAW_8BIT = 16,	    /* a byte above 127: no error by itself */
+	FLAW_LONG_LINE = 8, /* over line_bytes_max with its CRLF, without a stuffed dot */
+	FLAW_8BIT = 16,     /* a byte above 127: no error by itself */
 };
 
 struct smtp_data {
-	uint32_t flaws;		/* enum smtp_flaw bits */
-	size_t line_bytes_max;	/* 0: no limit. RFC 5321 4.5.3.1.6 says 1000 */
-	size_t line_bytes;	/* of the line under way */
-	uint8_t state;		/* private */
+	uint32_t flaws;        /* enum smtp_flaw bits */
+	size_t line_bytes_max; /* 0: no limit. RFC 5321 4.5.3.1.6 says 1000 */
+	size_t line_bytes;     /* of the line under way */
+	uint8_t state;         /* private */
 	bool ended;
 };
 
@@ -41,7 +41,8 @@ void smtp_data_watch_end(struct smtp_data *d); /* a CR at the very end is bare, 
 /*
  * Sending: append content to out with dots stuffed. {0} is the start. Content must have CRLF
  * line ends only: -EBADMSG at a bare CR, bare LF or NUL (nothing stray ever leaves; S9).
- * smtp_stuff_end appends the missing CRLF, if any, and ".\r\n".
+ * A failed call appends nothing. A CR at the end of content is kept back until its LF comes.
+ * smtp_stuff_end appends the missing CRLF, if any, and ".\r\n"; st can then start anew.
  */
 struct smtp_stuff {
 	uint8_t state; /* private */

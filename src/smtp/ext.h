@@ -12,10 +12,10 @@ enum smtp_ext {
 };
 
 struct smtp_offer {
-	uint32_t set;	   /* bits 1 << EXT_… */
-	uint64_t size_max; /* SIZE argument; 0: none stated */
+	uint32_t set;                /* bits 1 << EXT_… */
+	uint64_t size_max;           /* SIZE argument; 0: none stated */
 	uint32_t mail_max, rcpt_max; /* LIMITS, RFC 9422; 0: none stated */
-	uint32_t auth_mechanisms; /* reserved for AUTH */
+	uint32_t auth_mechanisms;    /* reserved for AUTH */
 };
 
 static inline bool smtp_offers(const struct smtp_offer *o, enum smtp_ext x)

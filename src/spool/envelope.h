@@ -24,9 +24,10 @@ enum body_type { BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME };
 enum dsn_ret { RET_UNSET, RET_FULL, RET_HDRS };
 
 struct envelope_rcpt {
-	struct str to;	     /* forward-path, without brackets: where it goes now */
-	struct str original; /* as the client gave it, when an alias changed it; or empty */
-	struct str orcpt;    /* ORCPT=, decoded from xtext: "rfc822;a@b"; or empty */
+	struct str to; /* forward-path, without brackets: where it goes now */
+	struct str
+		original; /* as the client gave it, when an alias changed it; or empty */
+	struct str orcpt; /* ORCPT=, decoded from xtext: "rfc822;a@b"; or empty */
 	uint8_t notify;
 	uint8_t state; /* enum rcpt_state */
 	bool delay_warned;
@@ -35,8 +36,8 @@ struct envelope_rcpt {
 
 struct envelope {
 	struct str sender; /* reverse-path without brackets; empty: <> */
-	uint8_t body;	   /* enum body_type */
-	uint8_t ret;	   /* enum dsn_ret */
+	uint8_t body;      /* enum body_type */
+	uint8_t ret;       /* enum dsn_ret */
 	bool smtputf8;
 	struct str envid; /* ENVID=, decoded; or empty */
 	int64_t arrived_us;

@@ -18,12 +18,12 @@ struct spool;
 struct draft;
 
 struct spool_stats {
-	uint64_t waiting;	   /* messages in the spool */
-	uint64_t held;		   /* of these, held by an operator */
-	uint64_t bytes_live;	   /* of content and envelopes that still count */
-	uint64_t bytes_on_disk;	   /* what the spool occupies */
+	uint64_t waiting;          /* messages in the spool */
+	uint64_t held;             /* of these, held by an operator */
+	uint64_t bytes_live;       /* of content and envelopes that still count */
+	uint64_t bytes_on_disk;    /* what the spool occupies */
 	uint64_t commits, flushes; /* since start */
-	uint64_t corrupt;	   /* records set aside since start, recovery included */
+	uint64_t corrupt;          /* records set aside since start, recovery included */
 };
 
 /* What the queue knows of an item without reading it. */
@@ -31,7 +31,7 @@ struct spool_head {
 	spool_id id;
 	int64_t next_us;    /* wall time of the next attempt; INT64_MAX while held */
 	int64_t arrived_us; /* wall time */
-	uint64_t size;	    /* content bytes */
+	uint64_t size;      /* content bytes */
 	uint32_t attempts;
 	bool held;
 };
@@ -50,7 +50,8 @@ struct spool_ops {
 	/* The next due item of this shard, claimed for the caller until settle(), release()
 	 * or the end of the process. Waits for commits and due times.
 	 * 0, -ECANCELED, -ETIMEDOUT. */
-	CO int (*next)(struct spool *, unsigned shard, int64_t deadline_us, spool_id *ret);
+	CO int (*next)(struct spool *, unsigned shard, int64_t deadline_us,
+		       spool_id *ret);
 
 	/* The current envelope, decoded into the arena. 0, -ENOENT, -ENOMEM, -EIO. */
 	CO int (*load)(struct spool *, spool_id, struct arena *, struct envelope *ret);
@@ -61,7 +62,8 @@ struct spool_ops {
 	 * is due again. An envelope without pending recipients removes the item.
 	 * 0, -ENOENT (deleted meanwhile), -E…: on failure the claim stays and the caller may
 	 * try again. Not flushed by itself: a crash may deliver again, never lose. */
-	CO int (*settle)(struct spool *, spool_id, const struct envelope *, int64_t next_us);
+	CO int (*settle)(struct spool *, spool_id, const struct envelope *,
+			 int64_t next_us);
 	/* Give a claim back with nothing changed (shutdown): due again at once. */
 	void (*release)(struct spool *, spool_id);
 
@@ -72,7 +74,8 @@ struct spool_ops {
 	CO int (*remove)(struct spool *, spool_id);
 
 	/* Heads in order of id, after `after`; returns how many (0: the end). */
-	size_t (*list)(struct spool *, spool_id after, struct spool_head *ret, size_t max);
+	size_t (*list)(struct spool *, spool_id after, struct spool_head *ret,
+		       size_t max);
 	bool (*head)(struct spool *, spool_id, struct spool_head *ret);
 	void (*stats)(struct spool *, struct spool_stats *ret);
 
@@ -88,13 +91,16 @@ uint64_t draft_size(const struct draft *d); /* content bytes written so far */
 spool_id draft_id(const struct draft *d);
 
 struct spool_log_options {
-	const char *path;	     /* directory; made if missing (0700) */
-	unsigned shards;	     /* loops that call next() */
-	struct pool *pool;	     /* for reads and spills */
-	uint64_t segment_bytes;	     /* 0: 64 MiB */
-	uint64_t inline_bytes_max;   /* 0: 1 MiB; larger content goes to a file of its own */
-	uint64_t draft_memory_bytes; /* 0: 256 MiB for all drafts; beyond it drafts spill early */
-	uint64_t free_bytes_min;     /* refuse new drafts (-ENOSPC) below this much free disk */
+	const char *path;       /* directory; made if missing (0700) */
+	unsigned shards;        /* loops that call next() */
+	struct pool *pool;      /* for reads and spills */
+	uint64_t segment_bytes; /* 0: 64 MiB */
+	uint64_t
+		inline_bytes_max; /* 0: 1 MiB; larger content goes to a file of its own */
+	uint64_t
+		draft_memory_bytes; /* 0: 256 MiB for all drafts; beyond it drafts spill early */
+	uint64_t
+		free_bytes_min; /* refuse new drafts (-ENOSPC) below this much free disk */
 };
 
 /*

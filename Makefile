@@ -1,0 +1,82 @@
+# A thin front over Meson: what to type, not how it is built. `make help` lists it.
+PYTHON = /usr/bin/python3
+MESON = /usr/bin/meson
+PREFIX = /usr/local
+DESTDIR =
+ONCE =
+ONLY =
+FUZZ_SECONDS = 60
+
+ifneq ($(wildcard $(PYTHON)),$(PYTHON))
+ifeq ($(SETUP),no)
+PYTHON = python3
+MESON = meson
+endif
+endif
+
+.PHONY: all help run test check bench fuzz install deb clean release asan
+
+all: release
+
+help:
+	@echo "make run      build, start on 127.0.0.1:2525, send a first mail (ONCE=1: then end)"
+	@echo "make          build build/release/src/postern"
+	@echo "make test     every test, under sanitizers (ONLY=text: those whose name holds it)"
+	@echo "make check    the rules of the house: layers, sizes, format, references"
+	@echo "make bench    measure against the mail servers that are installed"
+	@echo "make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make install  to PREFIX=$(PREFIX), below DESTDIR"
+	@echo "make deb      build/postern_VERSION_ARCH.deb"
+	@echo "make clean    remove build/ and run/"
+
+build/release/build.ninja:
+	$(MESON) setup build/release --buildtype=release -Dtests=false --prefix=$(PREFIX)
+
+build/asan/build.ninja:
+	$(MESON) setup build/asan -Db_sanitize=address,undefined
+
+build/fuzz/build.ninja:
+	CC=clang $(MESON) setup build/fuzz -Dfuzz=true -Dtests=false -Db_lundef=false \
+		-Db_sanitize=address,undefined
+
+release:
+	@tools/setup build
+	@$(MAKE) --no-print-directory build/release/build.ninja
+	ninja -C build/release
+
+asan:
+	@tools/setup build test
+	@$(MAKE) --no-print-directory build/asan/build.ninja
+	ninja -C build/asan
+
+run: release
+	@tools/setup run
+	@ONCE=$(ONCE) $(PYTHON) tools/run_first
+
+test: asan
+	@$(PYTHON) tools/run_tests $(if $(ONLY),--only '$(ONLY)')
+
+check:
+	@tools/setup build test
+	@tools/check
+
+bench: release
+	@tools/setup bench
+	@$(PYTHON) bench/run
+
+fuzz:
+	@tools/setup build fuzz
+	@$(MAKE) --no-print-directory build/fuzz/build.ninja
+	ninja -C build/fuzz
+	@tools/run_fuzz $(FUZZ_SECONDS)
+
+install: release
+	$(MESON) configure build/release --prefix=$(PREFIX)
+	DESTDIR=$(DESTDIR) $(MESON) install -C build/release
+
+deb:
+	@tools/setup build
+	@tools/deb
+
+clean:
+	rm -rf build run

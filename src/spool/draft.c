@@ -1,0 +1,325 @@
+/*
+ * Drafts of the log backend. Content gathers in blocks that go to the disk as they are. A
+ * draft that grows beyond inline_bytes_max, or for which memory has become scarce, moves to
+ * a file in big/ through the pool; its record then holds the envelope only.
+ */
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "spool/draft.h"
+#include "spool/store.h"
+
+enum {
+	SMALL_BYTES = 8 * 1024,
+	LARGE_BYTES = 64 * 1024,
+	SMALL_KEPT = 128,
+	LARGE_KEPT = 32,
+	SPILL_BYTES = 256 * 1024, /* a draft with a file writes this much at a time */
+	FREE_ASK_US = 100000,     /* how old the figure of free disk space may be */
+};
+
+struct log_draft {
+	struct trash trash; /* first: handed to the keeper when a file must go */
+	struct draft draft;
+	struct job job;
+	struct item *item;
+	struct block *first, **last, *tail;
+	size_t memory;
+	uint32_t crc;
+	unsigned shard;
+	int file; /* of big/, or -1 */
+	uint64_t file_bytes;
+	bool file_made;
+};
+
+static struct store *store_of(struct spool *s)
+{
+	return CONTAINER_OF(s, struct store, spool);
+}
+
+static struct log_draft *of(struct draft *d)
+{
+	return CONTAINER_OF(d, struct log_draft, draft);
+}
+
+static struct block *block_take(struct store *st, unsigned shard, bool small)
+{
+	struct stock *stock = &st->stocks[shard];
+	struct block **kept = small ? &stock->small : &stock->large, *b = *kept;
+	size_t bytes = small ? SMALL_BYTES : LARGE_BYTES;
+
+	if (b) {
+		*kept = b->next;
+		*(small ? &stock->small_count : &stock->large_count) -= 1;
+	} else {
+		b = mem_alloc(bytes);
+		if (!b)
+			return NULL;
+	}
+	b->next = NULL;
+	b->used = 0;
+	b->cap = (uint32_t)(bytes - sizeof(*b));
+	atomic_fetch_add(&st->draft_bytes, bytes);
+	return b;
+}
+
+static void block_give(struct store *st, unsigned shard, struct block *b)
+{
+	struct stock *stock = &st->stocks[shard];
+	bool small = b->cap + sizeof(*b) == SMALL_BYTES;
+	size_t *count = small ? &stock->small_count : &stock->large_count;
+	struct block **kept = small ? &stock->small : &stock->large;
+
+	atomic_fetch_sub(&st->draft_bytes, b->cap + sizeof(*b));
+	if (*count >= (small ? SMALL_KEPT : LARGE_KEPT)) {
+		mem_free(b);
+		return;
+	}
+	b->next = *kept;
+	*kept = b;
+	*count += 1;
+}
+
+static void blocks_give(struct store *st, struct log_draft *d)
+{
+	while (d->first) {
+		struct block *b = d->first;
+
+		d->first = b->next;
+		block_give(st, d->shard, b);
+	}
+	d->last = &d->first;
+	d->tail = NULL;
+	d->memory = 0;
+}
+
+/* Gives up what the draft holds; the file, if there is one, is the keeper's to delete. */
+static void draft_drop(struct store *st, struct log_draft *d, bool file_too)
+{
+	blocks_give(st, d);
+	buf_done(&d->job.bytes);
+	mem_free(d->item);
+	if (d->file >= 0)
+		st->disk->ops->close(st->disk, d->file);
+	if (!d->file_made || !file_too) {
+		mem_free(d);
+		return;
+	}
+	d->trash.id = d->draft.id;
+	pthread_mutex_lock(&st->index.lock);
+	list_push_back(&st->trash, &d->trash.node);
+	pthread_cond_signal(&st->keeper_wake);
+	pthread_mutex_unlock(&st->index.lock);
+}
+
+/* Asked of the file system now and then: a system call, not a wait. */
+static bool disk_has_room(struct store *st)
+{
+	int64_t now = loop_now_us(), asked = atomic_load(&st->free_asked_us);
+
+	if (!st->options.free_bytes_min)
+		return true;
+	if (now >= asked + FREE_ASK_US || now < asked || !asked) {
+		atomic_store(&st->free_asked_us, now);
+		atomic_store(&st->free_bytes, st->disk->ops->free_bytes(st->disk));
+	}
+	return atomic_load(&st->free_bytes) >= (int64_t)st->options.free_bytes_min;
+}
+
+CO int store_create(struct spool *s, unsigned shard, struct draft **ret)
+{
+	struct store *st = store_of(s);
+	struct log_draft *d;
+
+	if (!disk_has_room(st))
+		return -ENOSPC;
+	d = mem_alloc(sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->item = mem_alloc(sizeof(*d->item));
+	if (!d->item) {
+		mem_free(d);
+		return -ENOMEM;
+	}
+	d->draft.spool = s;
+	d->shard = shard;
+	d->last = &d->first;
+	d->file = -1;
+	pthread_mutex_lock(&st->index.lock);
+	(void)index_shard(&st->index, shard);
+	d->draft.id = index_id_new(&st->index, shard, loop_wall_us());
+	pthread_mutex_unlock(&st->index.lock);
+	*ret = &d->draft;
+	return 0;
+}
+
+/* In the pool: everything gathered so far goes to the file. */
+static int spill_job(void *arg)
+{
+	struct log_draft *d = arg;
+	struct store *st = store_of(d->draft.spool);
+	char name[DISK_NAME_MAX];
+	int rc = 0;
+
+	if (d->file < 0) {
+		store_big_name(d->draft.id, name);
+		d->file = st->disk->ops->open(st->disk, name, DISK_CREATE);
+		if (d->file < 0)
+			return d->file;
+		d->file_made = true;
+	}
+	for (struct block *b = d->first; b && !rc; b = b->next) {
+		rc = disk_write_all(st->disk, d->file, str_of(b->bytes, b->used),
+				    (int64_t)d->file_bytes);
+		d->file_bytes += b->used;
+	}
+	return rc;
+}
+
+static CO int spill(struct log_draft *d)
+{
+	struct store *st = store_of(d->draft.spool);
+	int rc = pool_run(st->pool, spill_job, d, "writing a large message");
+
+	blocks_give(st, d);
+	return rc;
+}
+
+static CO int spill_if_due(struct log_draft *d)
+{
+	struct store *st = store_of(d->draft.spool);
+	bool scarce = atomic_load(&st->draft_bytes) > st->options.draft_memory_bytes;
+
+	if (scarce && d->memory >= LARGE_BYTES)
+		return spill(d);
+	if (d->memory >= SPILL_BYTES &&
+	    (d->file >= 0 || d->draft.size > st->options.inline_bytes_max))
+		return spill(d);
+	return 0;
+}
+
+static int block_add(struct log_draft *d)
+{
+	struct store *st = store_of(d->draft.spool);
+	struct block *b;
+
+	if (atomic_load(&st->draft_bytes) / 2 > st->options.draft_memory_bytes)
+		return -ENOMEM; /* even spilling cannot keep up */
+	b = block_take(st, d->shard, !d->first);
+	if (!b)
+		return -ENOMEM;
+	*d->last = b;
+	d->last = &b->next;
+	d->tail = b;
+	d->memory += b->cap + sizeof(*b);
+	return 0;
+}
+
+CO int store_write(struct draft *draft, struct str bytes)
+{
+	struct log_draft *d = of(draft);
+
+	while (!draft->err && bytes.n) {
+		struct block *b = d->tail;
+		size_t n;
+
+		if (!b || b->used == b->cap) {
+			draft->err = spill_if_due(d);
+			if (!draft->err)
+				draft->err = block_add(d);
+			continue;
+		}
+		n = bytes.n < b->cap - b->used ? bytes.n : b->cap - b->used;
+		memcpy(b->bytes + b->used, bytes.p, n);
+		d->crc = hash_crc32c(d->crc, str_sub(bytes, 0, n));
+		b->used += (uint32_t)n;
+		draft->size += n;
+		bytes = str_skip(bytes, n);
+	}
+	return draft->err;
+}
+
+/* In the pool: the file and its name are on disk. */
+static int big_finish_job(void *arg)
+{
+	struct log_draft *d = arg;
+	struct store *st = store_of(d->draft.spool);
+	int rc = spill_job(d);
+
+	if (!rc)
+		rc = st->disk->ops->sync(st->disk, d->file);
+	return rc ? rc : st->disk->ops->sync_dir(st->disk, "big");
+}
+
+static int job_fill(struct log_draft *d, const struct envelope *e)
+{
+	static const char room[RECORD_HEAD_BYTES];
+	struct job *j = &d->job;
+	bool big = d->file_made;
+
+	buf_add_bytes(&j->bytes, room, sizeof(room));
+	envelope_encode(e, &j->bytes);
+	if (j->bytes.err)
+		return j->bytes.err;
+	if (j->bytes.n - sizeof(room) > ENVELOPE_BYTES_MAX)
+		return -EMSGSIZE;
+	j->kind = JOB_COMMIT;
+	j->record = (struct record){
+		.type = big ? RECORD_BIG : RECORD_MESSAGE,
+		.attempts = (uint16_t)(e->attempts < UINT16_MAX ? e->attempts
+								: UINT16_MAX),
+		.envelope_bytes = (uint32_t)(j->bytes.n - sizeof(room)),
+		.id = d->draft.id,
+		.size = d->draft.size,
+		.arrived_us = e->arrived_us,
+		.content_crc = d->crc,
+	};
+	j->content = d->first;
+	j->item = d->item;
+	*d->item = (struct item){ .id = d->draft.id,
+				  .arrived_us = e->arrived_us,
+				  .size = d->draft.size,
+				  .attempts = e->attempts,
+				  .shard = (uint16_t)d->shard,
+				  .flags = big ? ITEM_BIG : 0 };
+	return 0;
+}
+
+static CO int commit_wait(struct store *st, struct log_draft *d)
+{
+	struct ticket t = { 0 };
+
+	pthread_mutex_lock(&st->index.lock);
+	d->job.ticket = &t;
+	d->job.shard = index_shard(&st->index, d->shard);
+	loop_outside(loop_self(), 1);
+	store_enqueue(st, &d->job);
+	pthread_mutex_unlock(&st->index.lock);
+	return index_ticket_wait(&t, "commit");
+}
+
+CO int store_commit(struct draft *draft, const struct envelope *e)
+{
+	struct log_draft *d = of(draft);
+	struct store *st = store_of(draft->spool);
+	int rc = draft->err;
+
+	if (!rc && (d->file >= 0 || draft->size > st->options.inline_bytes_max)) {
+		rc = pool_run(st->pool, big_finish_job, d, "writing a large message");
+		blocks_give(st, d);
+	}
+	if (!rc)
+		rc = job_fill(d, e);
+	if (!rc)
+		rc = commit_wait(st, d);
+	if (!rc)
+		d->item = NULL; /* the index has it */
+	draft_drop(st, d, rc < 0);
+	return rc;
+}
+
+void store_abandon(struct draft *draft)
+{
+	draft_drop(store_of(draft->spool), of(draft), true);
+}

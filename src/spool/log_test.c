@@ -1,0 +1,185 @@
+/* The backends against the conformance suite, and the segment log's own behaviour. */
+#include <ftw.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "spool/conformance.h"
+#include "spool/store.h"
+
+/* A directory of its own per test, gone afterwards. */
+struct place_on_disk {
+	char path[64];
+	struct pool *pool;
+	struct spool_log_options options;
+	int problems;
+};
+
+static int entry_remove(const char *path, const struct stat *st, int type,
+			struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void directory_clear(struct place_on_disk *p)
+{
+	(void)nftw(p->path, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void problem_count(void *ctx, struct str line)
+{
+	struct place_on_disk *p = ctx;
+
+	(void)line;
+	p->problems++;
+}
+
+static CO struct spool *log_reopen(void *ctx, struct spool *s)
+{
+	struct place_on_disk *p = ctx;
+	struct spool *ret = NULL;
+	int rc;
+
+	if (s)
+		s->ops->close(s);
+	rc = spool_log_open(&p->options, problem_count, p, &ret);
+	assert_int_equal(rc, 0);
+	return ret;
+}
+
+static CO struct spool *log_fresh(void *ctx)
+{
+	directory_clear(ctx);
+	return log_reopen(ctx, NULL);
+}
+
+static CO struct spool *mem_fresh(void *ctx)
+{
+	struct spool *s = NULL;
+
+	(void)ctx;
+	assert_int_equal(spool_mem_open(2, &s), 0);
+	return s;
+}
+
+/* Run fn as a coroutine on a virtual clock, with a fresh directory and a pool. */
+static void on_loop(co_fn *fn)
+{
+	struct loop_options lo = { .virtual_clock = true,
+				   .virtual_wall_us = INT64_C(1800000000000000) };
+	struct place_on_disk p = { .path = "/tmp/spool_test.XXXXXX" };
+	struct loop *l = loop_new(&lo);
+
+	assert_non_null(l);
+	assert_non_null(mkdtemp(p.path));
+	p.pool = pool_new(2);
+	assert_non_null(p.pool);
+	p.options = (struct spool_log_options){
+		.path = p.path, .shards = 2, .pool = p.pool, .segment_bytes = 1 << 20
+	};
+	assert_int_equal(loop_run(l, fn, &p), 0);
+	pool_free(p.pool);
+	loop_free(l);
+	directory_clear(&p);
+}
+
+static CO void conform_log(void *arg)
+{
+	struct place_on_disk *p = arg;
+	struct conformance c = { .open = log_fresh, .reopen = log_reopen, .ctx = p };
+
+	conformance_run(&c);
+	assert_int_equal(p->problems, 0);
+}
+
+static void test_conformance_log(void **state)
+{
+	(void)state;
+	on_loop(conform_log);
+}
+
+static CO void conform_mem(void *arg)
+{
+	struct conformance c = { .open = mem_fresh, .ctx = arg };
+
+	conformance_run(&c);
+}
+
+static void test_conformance_mem(void **state)
+{
+	(void)state;
+	on_loop(conform_mem);
+}
+
+static CO void one_owner(void *arg)
+{
+	struct place_on_disk *p = arg;
+	struct spool *a = log_fresh(p), *b = NULL;
+
+	assert_int_equal(spool_log_open(&p->options, NULL, NULL, &b), -EWOULDBLOCK);
+	a->ops->close(a);
+}
+
+static void test_one_owner(void **state)
+{
+	(void)state;
+	on_loop(one_owner);
+}
+
+enum { MANY = 3000, KEPT_EVERY = 100 };
+
+/* Everything but one in a hundred is delivered: the space of the rest comes back. */
+static CO void space(void *arg)
+{
+	struct place_on_disk *p = arg;
+	struct spool *s = log_fresh(p);
+	struct spool_stats st;
+	spool_id id, kept[MANY / KEPT_EVERY];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_int_equal(conformance_commit(s, 4000, i, &id), 0);
+		if (i % KEPT_EVERY == 0) {
+			kept[i / KEPT_EVERY] = id;
+			assert_int_equal(s->ops->hold(s, id, true), 0);
+		} else {
+			assert_true(conformance_deliver(s, &id));
+		}
+	}
+	s = log_reopen(p, s);
+	for (int i = 0; i < 1000; i++) { /* the keeper works in its own time */
+		s->ops->stats(s, &st);
+		if (st.bytes_on_disk < 5 * (1 << 20))
+			break;
+		usleep(10000);
+	}
+	assert_true(st.bytes_on_disk < 5 * (1 << 20));
+	assert_int_equal(st.waiting, COUNT_OF(kept));
+	s = log_reopen(p, s);
+	for (unsigned i = 0; i < COUNT_OF(kept); i++)
+		assert_true(conformance_same(s, kept[i], 4000, i * KEPT_EVERY));
+	s->ops->stats(s, &st);
+	assert_int_equal(st.waiting, COUNT_OF(kept));
+	s->ops->close(s);
+	assert_int_equal(p->problems, 0);
+}
+
+static void test_space(void **state)
+{
+	(void)state;
+	on_loop(space);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_conformance_mem),
+		cmocka_unit_test(test_conformance_log),
+		cmocka_unit_test(test_one_owner),
+		cmocka_unit_test(test_space),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

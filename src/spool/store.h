@@ -1,0 +1,158 @@
+/*
+ * Inside the log backend. Three kinds of threads meet in struct store, under index.lock:
+ * the loops (they put jobs into `queue` and read), one committer (writes and flushes new
+ * mail and states), one keeper (makes segments ahead, gives space back).
+ */
+#ifndef SPOOL_STORE_H
+#define SPOOL_STORE_H
+
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "spool/disk.h"
+#include "spool/index.h"
+#include "spool/segment.h"
+
+/* Draft memory: blocks of two sizes, kept per shard so that none is mapped twice. */
+struct block {
+	struct block *next;
+	uint32_t cap, used;
+	char bytes[];
+};
+
+/* REMOVE records in a segment that are needed as long as another segment exists. */
+struct tomb {
+	uint32_t segment, count;
+};
+
+enum segment_state { SEGMENT_SPARE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_GONE };
+
+struct segment {
+	struct map_node node; /* in store.segments; hash: the number */
+	struct segment_head head;
+	struct segment_key key;
+	enum segment_state state;
+	int file;
+	unsigned pins;     /* readers; the last one of a segment that is gone frees it */
+	uint64_t end;      /* where the next record goes */
+	uint64_t flushed;  /* everything before is on disk */
+	uint64_t capacity; /* allocated */
+	uint64_t live;     /* bytes of records that still count */
+	struct tomb *tombs;
+	size_t tomb_count, tomb_room;
+	bool failed;    /* a write or flush failed: counts only up to `flushed` */
+	bool end_told;  /* a flushed END record in another segment says so */
+	bool holds_end; /* has END records: goes after those that they speak of */
+	bool stuck;     /* reclaiming it failed lately */
+};
+
+enum job_kind { JOB_COMMIT, JOB_STATE, JOB_REMOVE, JOB_BARRIER };
+
+/* A record on its way to disk. First member of what is allocated: freed as such. */
+struct job {
+	struct list node;
+	struct map_node pending; /* STATE, until flushed; hash: the id */
+	enum job_kind kind;
+	struct record record;
+	struct buf bytes; /* room for the header, then the envelope */
+	struct block *content;
+	struct item *item;     /* COMMIT: to insert; REMOVE: taken out of the index */
+	struct shard *shard;   /* of the ticket */
+	struct ticket *ticket; /* COMMIT and BARRIER */
+	struct place place;    /* once written */
+};
+
+/* A file of big/ to delete, and memory to free with it. First member likewise. */
+struct trash {
+	struct list node;
+	spool_id id;
+};
+
+struct stock {
+	struct block *small, *large;
+	size_t small_count, large_count;
+};
+
+struct store {
+	struct spool spool;
+	struct index index;
+	struct disk *disk;
+	struct pool *pool;
+	struct spool_log_options options; /* defaults filled in; path is not kept */
+	struct stock *stocks;             /* per shard, for its loop only */
+	atomic_size_t draft_bytes;
+	_Atomic int64_t free_bytes, free_asked_us;
+
+	/* All below: index.lock. */
+	pthread_cond_t committer_wake, keeper_wake;
+	pthread_t committer, keeper;
+	bool running, stop, committer_sleeps;
+	struct list queue;     /* jobs to write */
+	struct list unflushed; /* STATE and REMOVE jobs, written */
+	int64_t unflushed_since_us;
+	struct map pending;
+	uint64_t lsn;
+	size_t state_bytes; /* in jobs that carry states */
+	int64_t retry_at_us;
+	int64_t backoff_us, backoff_us_least;
+	int error; /* why we wait for retry_at_us */
+	struct map segments;
+	uint64_t number_last;
+	struct segment *current, *spare; /* current: only the committer moves it */
+	struct segment *survivors;       /* only the keeper moves it */
+	struct list trash;
+	bool reclaim; /* something may be reclaimable */
+	uint64_t commits, flushes, corrupt;
+	uint64_t big_bytes; /* content in files of its own */
+	void (*problem)(void *ctx, struct str line);
+	void *problem_ctx;
+};
+
+int64_t store_now_us(void); /* monotonic */
+
+/* segments.c: the table, and files. Lock held unless said. */
+struct segment *store_segment(struct store *st, uint64_t number);
+/* Make a segment durable and known. Without the lock. 0; -ENOSPC; -ENOMEM; -E…. */
+MUST_USE int store_segment_make(struct store *st, uint32_t generation, uint64_t bytes,
+				struct segment **ret);
+void store_segment_name(uint64_t number, char ret[DISK_NAME_MAX]);
+void store_big_name(spool_id id, char ret[DISK_NAME_MAX]);
+void store_segment_free(struct store *st, struct segment *s); /* closes; no lock needed */
+void store_unpin(struct store *st, struct segment *s);        /* takes the lock */
+void store_live(struct store *st, struct place p, uint64_t bytes, bool more);
+MUST_USE int store_tomb(struct segment *s, uint64_t about);
+uint64_t store_content_bytes(const struct item *it);
+/* Write END records about segments that failed, flushed. Without the lock. */
+MUST_USE int store_tell_ends(struct store *st, struct segment *s);
+/* Bytes of a record at s->end; advances it. Without the lock; for the owner of s. */
+MUST_USE int store_append(struct store *st, struct segment *s, struct record *r,
+			  struct str envelope, struct str content);
+
+/* committer.c */
+void *committer_main(void *store);
+void store_enqueue(struct store *st, struct job *j); /* gives the lsn */
+void job_free(struct job *j);
+
+/* keeper.c */
+void *keeper_main(void *store);
+
+/* draft.c */
+CO int store_create(struct spool *s, unsigned shard, struct draft **ret);
+CO int store_write(struct draft *d, struct str bytes);
+CO int store_commit(struct draft *d, const struct envelope *e);
+void store_abandon(struct draft *d);
+
+/* open.c, log.c */
+CO void store_close(struct spool *s);
+extern const struct spool_ops store_ops;
+
+/* recover.c: everything into the index; threads do not run yet. */
+MUST_USE int store_recover(struct store *st);
+void store_problem(struct store *st, const char *fmt, ...) PRINTF(2, 3);
+
+/* open on a given disk (which it takes over, also on failure): for tests of crashes. */
+CO MUST_USE int store_open(struct disk *d, const struct spool_log_options *o,
+			   void (*problem)(void *ctx, struct str line), void *ctx,
+			   struct spool **ret);
+
+#endif
