@@ -1,6 +1,8 @@
 #include "admin/options.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "conf/schema.h"
@@ -188,6 +190,17 @@ int options_parse(const struct option_table *t, const struct cli *cli, void *ret
 			e = option_any(&w, arg);
 	}
 	return e;
+}
+
+size_t cli_width(uint64_t asked)
+{
+	struct winsize size = { 0 };
+
+	if (asked)
+		return asked < 10000 ? (size_t)asked : 10000;
+	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		return size.ws_col;
+	return 0;
 }
 
 void cli_print(FILE *out, struct str text)

@@ -8,6 +8,7 @@
 #include "admin/send_message.h"
 #include "admin/send_report.h"
 #include "base/utf8.h"
+#include "smtp/path.h"
 
 struct send_arguments {
 	struct str server, from, helo, lang, envid, notify;
@@ -231,12 +232,10 @@ static int send_checked(struct sending *s)
 		.run = &s->run,
 		.explain = s->args.explain,
 		.json = s->args.json,
-		.lang = s->args.lang.n ? s->args.lang : STR("en"),
-		.width = s->args.width ? (unsigned)s->args.width : 100,
+		.lang = str_eq(s->args.lang, STR("de")) ? RECORD_DE : RECORD_EN,
+		.width = cli_width(s->args.width),
 	};
 
-	if (s->args.width > 1000)
-		report.width = 1000;
 	run_fill(s);
 	if (s->message.err || send_run(&s->run) < 0) {
 		fputs("postern send: no memory\n", s->cli->err);

@@ -92,6 +92,7 @@ static void print_dialogue(const struct send_report *p)
 {
 	const struct send_run *r = p->run;
 	CLEANUP(buf_done) struct buf page = { 0 };
+	struct record_view view = { .width = p->width, .lang = p->lang };
 	struct episode e = {
 		.kind = EPISODE_DELIVER,
 		.peer = str_from(r->peer),
@@ -100,7 +101,7 @@ static void print_dialogue(const struct send_report *p)
 		.notes = buf_str(&r->note.data),
 	};
 
-	record_render(&e, 1, p->width, p->lang, &page);
+	record_render(&e, 1, &view, &page);
 	fwrite(page.p ? page.p : "", 1, page.n, p->cli->out);
 }
 

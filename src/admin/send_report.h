@@ -4,13 +4,14 @@
 
 #include "admin/options.h"
 #include "admin/send_run.h"
+#include "record/render.h"
 
 struct send_report {
 	const struct cli *cli;
 	const struct send_run *run;
 	bool explain, json;
-	struct str lang;
-	unsigned width;
+	enum record_lang lang;
+	size_t width;
 };
 
 /* Prints; returns the exit code (sysexits.h): the worst of all recipients. */

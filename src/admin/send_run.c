@@ -8,26 +8,26 @@
 static void note_content(struct send_run *r)
 {
 	struct str rest = r->content, line;
-	size_t shown = 0;
 
-	while (shown < SEND_LINES_SHOWN_MAX && str_split(&rest, '\n', &line)) {
+	for (size_t shown = 0; shown < SEND_LINES_SHOWN_MAX && rest.n; shown++) {
+		(void)str_split(&rest, '\n', &line);
 		if (line.n && line.p[line.n - 1] == '\r')
 			line.n--;
-		if (!rest.n && !line.n)
-			return;
-		transcript_note(&r->note, NOTE_BODY, loop_wall_us(), line);
-		shown++;
+		transcript_note(&r->note, NOTE_CLIENT, loop_wall_us(), line);
 	}
 	if (rest.n)
-		transcript_notef(&r->note, NOTE_BODY, loop_wall_us(), "… %zu bytes more",
+		transcript_notef(&r->note, NOTE_BODY, loop_wall_us(), "%zu bytes more",
 				 rest.n);
 }
 
+/* After 354 the content follows as lines; a BDAT chunk is only counted. */
 static void note_take(void *ctx, enum note_kind kind, struct str text)
 {
 	struct send_run *r = ctx;
 
-	if (kind == NOTE_BODY)
+	if (kind == NOTE_SERVER && str_starts(text, STR("354")))
+		r->lines_wanted = true;
+	if (kind == NOTE_BODY && r->lines_wanted)
 		note_content(r);
 	else
 		transcript_note(&r->note, kind, loop_wall_us(), text);

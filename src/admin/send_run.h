@@ -18,6 +18,7 @@ struct send_run {
 	const char *doing;          /* out: what it was about then */
 	struct smtp_reply hello;    /* out: not 2yz: nothing was offered */
 	char peer[CLIENT_PEER_MAX]; /* out: "localhost[127.0.0.1]:2525"; or empty */
+	bool lines_wanted;          /* private */
 	struct transcript note;     /* out: the dialogue, content lines included */
 };
 
