@@ -172,10 +172,12 @@ static CO void unknown(struct rig *r, const struct route *route)
 
 	rig_deliver(r, route, 1, &result);
 	assert_int_equal(result.reply.code, 451);
-	assert_str(result.reply.text,
-		   STR("me.example: conversation with 127.0.0.1 broken at "
-		       "the end of the data: Connection reset by peer; it may "
-		       "have taken the message all the same"));
+	assert_true(str_starts(result.reply.text,
+			       STR("me.example: conversation with 127.0.0.1:")));
+	assert_true(
+		str_ends_nocase(result.reply.text,
+				STR(" broken at the end of the data: Connection reset by "
+				    "peer; it may have taken the message all the same")));
 }
 
 /* Closed after the dot: told as what it is, tried again later, not at once. */
