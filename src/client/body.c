@@ -226,6 +226,25 @@ static CO int send_chunks(struct sending *s)
 	}
 }
 
+/*
+ * The peer hung up on us in the middle. What it said before is worth more than "broken pipe":
+ * 1 it said why it refuses, the accepted recipients have that reply; otherwise err.
+ */
+static CO int last_words(struct sending *s, int err)
+{
+	struct client *c = s->c;
+
+	if ((err != -EPIPE && err != -ECONNRESET) || s->m->ended)
+		return err;
+	/* Reading goes on although writing failed; it does not wait, as nothing can be sent. */
+	c->err = 0;
+	c->io->err = 0;
+	if (take_early(s) == 1)
+		return 1;
+	c->err = err;
+	return err;
+}
+
 CO int client_body(struct client *c, struct client_mail *m)
 {
 	struct sending s = { .c = c, .m = m, .block_bytes = CLIENT_BLOCK_BYTES };
@@ -243,6 +262,8 @@ CO int client_body(struct client *c, struct client_mail *m)
 	smtp_data_init(&s.watch, 0);
 	e = client_uses_bdat(c, m) ? send_chunks(&s) : send_data(&s);
 	mem_free(s.block);
+	if (e < 0)
+		e = last_words(&s, e);
 	if (e < 0)
 		client_fail_accepted(m, (struct smtp_reply){ 0 });
 	if (e == 0)

@@ -6,7 +6,7 @@
  *	C text	expect this line		B	read a body up to CRLF.CRLF, keep it
  *	N n	read n bytes, keep them		W n	do nothing for n seconds
  *	F n	send n lines "250-…"		E	expect the end of the connection
- *	X	close
+ *	X	close				D	read and drop until the end
  */
 #ifndef CLIENT_FAKE_H
 #define CLIENT_FAKE_H
@@ -93,6 +93,14 @@ static inline CO bool fake_end(struct fake *f, const char *step)
 	return false;
 }
 
+static inline CO void fake_drain(struct fake *f)
+{
+	struct str got;
+
+	while (stream_peek(&f->stream, &got) == 0)
+		stream_take(&f->stream, got.n);
+}
+
 static inline CO bool fake_step(struct fake *f, const char *step)
 {
 	struct str text = str_from(step[1] ? step + 2 : "");
@@ -123,6 +131,9 @@ static inline CO bool fake_step(struct fake *f, const char *step)
 		       co_sleep(loop_now_us() + (int64_t)n * USEC_PER_SEC) == 0;
 	case 'E':
 		return fake_end(f, step);
+	case 'D':
+		fake_drain(f);
+		return true;
 	default:
 		return false; /* X */
 	}

@@ -221,6 +221,7 @@ static void fail_run(const struct deliver *d, struct deliver_job *job)
 CO void deliver_run(struct deliver *d, struct deliver_job *job)
 {
 	job->remote = STR_NONE;
+	job->hop_reports = false;
 	for (size_t i = 0; i < job->count; i++)
 		job->results[i].reply = (struct smtp_reply){ 0 };
 

@@ -165,6 +165,7 @@ static CO int slice_offer(struct offer *o, size_t from, size_t n)
 		e = client_offer(&o->conn->client, &m);
 	}
 	slice_results(o, from, &m, e);
+	o->job->hop_reports = smtp_offers(&o->conn->client.offer, EXT_DSN);
 	return e;
 }
 

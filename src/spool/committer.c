@@ -14,7 +14,6 @@
 
 enum {
 	IDLE_FLUSH_US = 50000,
-	BACKOFF_US_LEAST = 100000,
 	BACKOFF_US_MOST = 5000000,
 	IOVECS_MAX = 512,
 };
@@ -135,7 +134,7 @@ static void queue_merge(struct store *st, struct list *jobs)
 static void back_off(struct store *st, int rc)
 {
 	st->error = rc;
-	st->backoff_us = st->backoff_us ? st->backoff_us * 2 : BACKOFF_US_LEAST;
+	st->backoff_us = st->backoff_us ? st->backoff_us * 2 : st->backoff_us_least;
 	if (st->backoff_us > BACKOFF_US_MOST)
 		st->backoff_us = BACKOFF_US_MOST;
 	st->retry_at_us = store_now_us() + st->backoff_us;

@@ -451,6 +451,7 @@ static void trash_empty(struct store *st, struct list *trash)
 
 		store_big_name(t->id, name);
 		(void)st->disk->ops->unlink(st->disk, name); /* else recovery will */
+		list_remove(it);
 		mem_free(t);
 	}
 }

@@ -10,6 +10,7 @@ enum {
 	SEGMENT_BYTES_LEAST = 64 * 1024,
 	INLINE_BYTES_MAX = 1024 * 1024,
 	DRAFT_MEMORY_BYTES = 256 * 1024 * 1024,
+	BACKOFF_US_LEAST = 100000,
 };
 
 static void options_fill(struct store *st, const struct spool_log_options *o)
@@ -85,6 +86,7 @@ static int store_new(const struct spool_log_options *o, struct store **ret)
 	pthread_condattr_destroy(&attr);
 	options_fill(st, o);
 	st->spool.ops = &store_ops;
+	st->backoff_us_least = BACKOFF_US_LEAST;
 	st->pool = o->pool;
 	list_init(&st->queue);
 	list_init(&st->unflushed);

@@ -94,7 +94,7 @@ struct store {
 	uint64_t lsn;
 	size_t state_bytes; /* in jobs that carry states */
 	int64_t retry_at_us;
-	int64_t backoff_us;
+	int64_t backoff_us, backoff_us_least;
 	int error; /* why we wait for retry_at_us */
 	struct map segments;
 	uint64_t number_last;

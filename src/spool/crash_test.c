@@ -1,0 +1,287 @@
+/*
+ * Power cuts and failing disks. One run is recorded; then it is cut after every event, in
+ * several ways of losing what was not flushed, and each disk that results is recovered and
+ * compared with what had been promised at that moment.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/test.h"
+#include "spool/conformance.h"
+#include "spool/disk_mem.h"
+#include "spool/store.h"
+
+enum { MESSAGES = 90, LARGE_EVERY = 15 };
+
+/* What was promised about a message, as numbers of events on the disk. */
+struct promise {
+	spool_id id;
+	size_t size;
+	size_t acked;	/* commit had returned 0; 0: it had not */
+	size_t touched; /* settle that removes it was about to be called; 0: never */
+	size_t gone;	/* the removal had been flushed; 0: never */
+};
+
+struct run {
+	struct pool *pool;
+	struct disk_mem *disk;
+	struct promise promises[MESSAGES];
+	unsigned count;
+	int problems;
+};
+
+static void problem_count(void *ctx, struct str line)
+{
+	struct run *r = ctx;
+
+	(void)line;
+	r->problems++;
+}
+
+static CO int run_open(struct run *r, struct disk_mem *m, struct spool **ret)
+{
+	struct spool_log_options o = { .shards = 2, .pool = r->pool, .segment_bytes = 1 };
+
+	return store_open(disk_mem_disk(m), &o, problem_count, r, ret);
+}
+
+/* All that was touched before this flushed commit is gone for good. */
+static void promises_flushed(struct run *r)
+{
+	size_t now = disk_mem_events(r->disk);
+
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->promises[i].touched && !r->promises[i].gone)
+			r->promises[i].gone = now;
+}
+
+static size_t size_of(unsigned i)
+{
+	return i % LARGE_EVERY == LARGE_EVERY - 1 ? 20000 + i * 100 : i * 397 % 5000;
+}
+
+static struct promise *promise_of(struct run *r, spool_id id)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->promises[i].id == id)
+			return &r->promises[i];
+	return NULL;
+}
+
+/* One more message; of every seven the first is kept, the rest are delivered in time. */
+static CO void traffic_step(struct run *r, struct spool *s, unsigned i)
+{
+	struct promise *p = &r->promises[i];
+	CLEANUP(arena_done) struct arena a = { 0 };
+	struct envelope e;
+	spool_id id;
+	int rc;
+
+	p->size = size_of(i);
+	r->count = i + 1;
+	rc = conformance_commit(s, p->size, i, &p->id);
+	if (!rc) {
+		p->acked = disk_mem_events(r->disk);
+		promises_flushed(r);
+	}
+	if (i < 10)
+		return;
+	if (s->ops->next(s, i % 2, loop_now_us(), &id) < 0)
+		return;
+	if (s->ops->load(s, id, &a, &e) < 0) {
+		s->ops->release(s, id);
+		return;
+	}
+	p = promise_of(r, id);
+	assert_non_null(p);
+	for (unsigned k = 0; k < 2; k++)
+		e.rcpts[k].state = (p - r->promises) % 7 ? RCPT_DONE : RCPT_PENDING;
+	e.attempts++;
+	p->touched = (p - r->promises) % 7 ? disk_mem_events(r->disk) : 0;
+	if (s->ops->settle(s, id, &e, loop_wall_us() + 3600 * USEC_PER_SEC) < 0)
+		s->ops->release(s, id);
+}
+
+/* What must be there is, byte for byte; what must be gone is; nothing is half there. */
+static CO void run_check(struct run *r, struct spool *s, size_t events)
+{
+	struct spool_head h;
+	uint64_t present = 0;
+	struct spool_stats st;
+
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct promise *p = &r->promises[i];
+		bool there = p->id && s->ops->head(s, p->id, &h);
+
+		if (p->acked && p->acked <= events && (!p->touched || events <= p->touched))
+			assert_true(there);
+		if (p->gone && p->gone <= events)
+			assert_false(there);
+		if (there)
+			assert_true(conformance_same(s, p->id, p->size, i));
+		present += there;
+	}
+	s->ops->stats(s, &st);
+	assert_int_equal(st.waiting, present); /* and nothing else */
+}
+
+static CO void cut_one(struct run *r, size_t events, enum disk_cut how, uint64_t seed)
+{
+	struct disk_mem *m = disk_mem_cut(r->disk, events, how, seed);
+	struct spool *s;
+	spool_id id;
+
+	assert_non_null(m);
+	r->problems = 0;
+	assert_int_equal(run_open(r, m, &s), 0);
+	run_check(r, s, events);
+	if (how == CUT_FLUSHED || how == CUT_EVERYTHING)
+		assert_int_equal(r->problems, 0);
+	if (events % 16 == 0) { /* and life goes on */
+		assert_int_equal(conformance_commit(s, 300, 1, &id), 0);
+		s->ops->close(s);
+		assert_int_equal(run_open(r, m, &s), 0);
+		assert_true(conformance_same(s, id, 300, 1));
+		assert_int_equal(s->ops->remove(s, id), 0);
+		run_check(r, s, events);
+	}
+	s->ops->close(s);
+	disk_mem_free(m);
+}
+
+static CO void power_cuts(void *arg)
+{
+	struct run *r = arg;
+	struct spool *s;
+	size_t events;
+
+	assert_int_equal(run_open(r, r->disk, &s), 0);
+	for (unsigned i = 0; i < MESSAGES; i++)
+		traffic_step(r, s, i);
+	s->ops->close(s);
+	assert_int_equal(r->problems, 0);
+	events = disk_mem_events(r->disk);
+	for (size_t k = 0; k <= events; k++) {
+		cut_one(r, k, CUT_FLUSHED, 0);
+		cut_one(r, k, CUT_EVERYTHING, 0);
+		cut_one(r, k, CUT_ANY, k + 1);
+		cut_one(r, k, CUT_PREFIX, k + 1);
+	}
+}
+
+static void on_loop(co_fn *fn)
+{
+	struct loop_options lo = { .virtual_clock = true,
+				   .virtual_wall_us = INT64_C(1800000000000000) };
+	struct run *r = mem_alloc(sizeof(*r));
+	struct loop *l = loop_new(&lo);
+
+	assert_non_null(r);
+	assert_non_null(l);
+	r->pool = pool_new(2);
+	r->disk = disk_mem_new();
+	assert_non_null(r->pool);
+	assert_non_null(r->disk);
+	assert_int_equal(loop_run(l, fn, r), 0);
+	disk_mem_free(r->disk);
+	pool_free(r->pool);
+	loop_free(l);
+	mem_free(r);
+}
+
+static void test_power_cuts(void **state)
+{
+	(void)state;
+	on_loop(power_cuts);
+}
+
+/* The n-th call of the disk fails, then it is well again. False: there is no n-th call. */
+static CO bool fault_one(struct run *r, long n, int err)
+{
+	struct disk_mem *m = disk_mem_new();
+	struct spool *s;
+	bool failed;
+	int rc;
+
+	assert_non_null(m);
+	memset(r->promises, 0, sizeof(r->promises));
+	r->count = 0;
+	disk_mem_free(r->disk);
+	r->disk = m;
+	disk_mem_fail(m, n, 1, err);
+	rc = run_open(r, m, &s);
+	if (rc < 0)
+		assert_int_equal(run_open(r, m, &s), 0);
+	CONTAINER_OF(s, struct store, spool)->backoff_us_least = 1;
+	for (unsigned i = 0; i < 40; i++)
+		traffic_step(r, s, i);
+	s->ops->close(s);
+	failed = disk_mem_failed(m) == 1;
+	disk_mem_fail(m, 0, 0, 0);
+	for (unsigned i = 0; i < r->count; i++) /* closed: what was settled is flushed */
+		if (r->promises[i].touched)
+			r->promises[i].gone = 1;
+	assert_int_equal(run_open(r, m, &s), 0);
+	run_check(r, s, SIZE_MAX);
+	s->ops->close(s);
+	return failed;
+}
+
+static CO void faults(void *arg)
+{
+	for (long n = 0; fault_one(arg, n, -EIO); n++)
+		;
+	for (long n = 0; fault_one(arg, n, -ENOSPC); n++)
+		;
+}
+
+static void test_every_call_fails(void **state)
+{
+	(void)state;
+	on_loop(faults);
+}
+
+/* The disk fails for a while: everybody is refused, nobody is lost, it heals by itself. */
+static CO void sick_disk(void *arg)
+{
+	struct run *r = arg;
+	struct spool *s;
+	spool_id id;
+
+	assert_int_equal(run_open(r, r->disk, &s), 0);
+	CONTAINER_OF(s, struct store, spool)->backoff_us_least = 1;
+	for (unsigned i = 0; i < 20; i++)
+		traffic_step(r, s, i);
+	disk_mem_fail(r->disk, 0, -1, -EIO);
+	for (unsigned i = 20; i < 30; i++)
+		traffic_step(r, s, i);
+	for (unsigned i = 20; i < 30; i++)
+		assert_false(r->promises[i].acked);
+	disk_mem_fail(r->disk, 0, 0, 0);
+	while (conformance_commit(s, 100, 5, &id) < 0)
+		;
+	assert_int_equal(s->ops->remove(s, id), 0);
+	for (unsigned i = 30; i < 40; i++)
+		traffic_step(r, s, i);
+	s->ops->close(s);
+	assert_int_equal(run_open(r, r->disk, &s), 0);
+	run_check(r, s, SIZE_MAX);
+	s->ops->close(s);
+}
+
+static void test_sick_disk(void **state)
+{
+	(void)state;
+	on_loop(sick_disk);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_power_cuts),
+		cmocka_unit_test(test_every_call_fails),
+		cmocka_unit_test(test_sick_disk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

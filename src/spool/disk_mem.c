@@ -1,0 +1,624 @@
+#include "spool/disk_mem.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+enum { FILES_MAX = 4096, HANDLES_MAX = 1024, SECTOR = 512, DIRECTORIES = 4 };
+
+struct inode {
+	char name[DISK_NAME_MAX]; /* "": without a name */
+	struct buf data;
+};
+
+enum event_kind { EVENT_CREATE, EVENT_WRITE, EVENT_TRUNCATE, EVENT_SYNC, EVENT_UNLINK,
+		  EVENT_RENAME, EVENT_SYNC_DIR };
+
+struct event {
+	enum event_kind kind;
+	unsigned inode, directory;
+	uint64_t at, n;	   /* of the file */
+	size_t bytes_at;   /* in `bytes` */
+	char name[DISK_NAME_MAX];
+};
+
+struct disk_mem {
+	struct disk disk;
+	pthread_mutex_t lock;
+	struct inode inodes[FILES_MAX];
+	unsigned inode_count;
+	int handles[HANDLES_MAX]; /* inode + 1; 0: free */
+	struct buf events, bytes;
+	bool locked;
+	long calls, fail_after, fail_times, failed;
+	int fail_err;
+	int64_t limit;
+};
+
+static struct disk_mem *of(struct disk *d)
+{
+	return CONTAINER_OF(d, struct disk_mem, disk);
+}
+
+/* Directories of the spool by number. */
+static unsigned directory_of(const char *name)
+{
+	static const char *const names[DIRECTORIES] = { ".", "log", "big", "corrupt" };
+	struct str s = str_from(name);
+	ptrdiff_t slash = str_find(s, '/');
+
+	s = slash < 0 ? s : str_sub(s, 0, (size_t)slash);
+	for (unsigned i = 0; i < DIRECTORIES; i++)
+		if (str_eq(s, str_from(names[i])))
+			return i;
+	return 0;
+}
+
+/* 0, or the error that this call has to give. Lock held. */
+static int must_fail(struct disk_mem *m)
+{
+	m->calls++;
+	if (m->fail_times == 0)
+		return 0;
+	if (m->fail_after > 0) {
+		m->fail_after--;
+		return 0;
+	}
+	if (m->fail_times > 0)
+		m->fail_times--;
+	m->failed++;
+	return m->fail_err;
+}
+
+static void record(struct disk_mem *m, const struct event *e, const char *name)
+{
+	struct event mine = *e;
+
+	if (name) {
+		memcpy(mine.name, name, strlen(name) + 1);
+		mine.directory = directory_of(name);
+	}
+	buf_add_bytes(&m->events, &mine, sizeof(mine));
+	assert(!m->events.err);
+}
+
+static struct inode *inode_find(struct disk_mem *m, const char *name, unsigned *ret)
+{
+	for (unsigned i = 0; i < m->inode_count; i++)
+		if (*name && !strcmp(m->inodes[i].name, name)) {
+			*ret = i;
+			return &m->inodes[i];
+		}
+	return NULL;
+}
+
+static struct inode *inode_of(struct disk_mem *m, int file, unsigned *ret)
+{
+	assert(file >= 0 && file < HANDLES_MAX && m->handles[file]);
+	*ret = (unsigned)m->handles[file] - 1;
+	return &m->inodes[*ret];
+}
+
+static int64_t used(const struct disk_mem *m)
+{
+	int64_t n = 0;
+
+	for (unsigned i = 0; i < m->inode_count; i++)
+		n += m->inodes[i].name[0] ? (int64_t)m->inodes[i].data.n : 0;
+	return n;
+}
+
+static int inode_resize(struct inode *in, uint64_t n)
+{
+	size_t old = in->data.n;
+
+	if (n > old) {
+		if (buf_reserve(&in->data, (size_t)n - old) < 0)
+			return -ENOMEM;
+		memset(in->data.p + old, 0, (size_t)n - old);
+	}
+	in->data.n = (size_t)n;
+	return 0;
+}
+
+static int mem_open(struct disk *d, const char *name, enum disk_open how)
+{
+	struct disk_mem *m = of(d);
+	unsigned i = 0;
+	int rc, file = 0;
+
+	pthread_mutex_lock(&m->lock);
+	rc = must_fail(m);
+	if (!rc && !inode_find(m, name, &i)) {
+		rc = how == DISK_CREATE ? 0 : -ENOENT;
+		i = m->inode_count;
+		assert(i < FILES_MAX);
+		if (!rc) {
+			m->inode_count++;
+			memcpy(m->inodes[i].name, name, strlen(name) + 1);
+			record(m, &(struct event){ .kind = EVENT_CREATE, .inode = i }, name);
+		}
+	} else if (!rc && how == DISK_CREATE) {
+		rc = -EEXIST;
+	}
+	while (!rc && file < HANDLES_MAX && m->handles[file])
+		file++;
+	assert(file < HANDLES_MAX);
+	if (!rc)
+		m->handles[file] = (int)i + 1;
+	pthread_mutex_unlock(&m->lock);
+	return rc ? rc : file;
+}
+
+static void mem_close(struct disk *d, int file)
+{
+	struct disk_mem *m = of(d);
+
+	pthread_mutex_lock(&m->lock);
+	assert(m->handles[file]);
+	m->handles[file] = 0;
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void write_bytes(struct disk_mem *m, unsigned i, struct str s, uint64_t at)
+{
+	struct inode *in = &m->inodes[i];
+	struct event e = { .kind = EVENT_WRITE,
+			   .inode = i,
+			   .at = at,
+			   .n = s.n,
+			   .bytes_at = m->bytes.n };
+
+	if (at + s.n > in->data.n)
+		assert(!inode_resize(in, at + s.n));
+	memcpy(in->data.p + at, s.p, s.n);
+	buf_add(&m->bytes, s);
+	record(m, &e, NULL);
+}
+
+static ptrdiff_t mem_pwritev(struct disk *d, int file, const struct iovec *v, int n, int64_t at)
+{
+	struct disk_mem *m = of(d);
+	struct buf all = { 0 };
+	ptrdiff_t rc;
+	unsigned i;
+
+	for (int k = 0; k < n; k++)
+		buf_add_bytes(&all, v[k].iov_base, v[k].iov_len);
+	assert(!all.err);
+	pthread_mutex_lock(&m->lock);
+	(void)inode_of(m, file, &i);
+	rc = must_fail(m);
+	if (!rc && m->limit && at + (int64_t)all.n > (int64_t)m->inodes[i].data.n &&
+	    used(m) + (int64_t)all.n > m->limit)
+		rc = -ENOSPC;
+	if (rc)
+		all.n /= 2; /* what a failing write leaves behind */
+	if (all.n)
+		write_bytes(m, i, buf_str(&all), (uint64_t)at);
+	rc = rc ? rc : (ptrdiff_t)all.n;
+	pthread_mutex_unlock(&m->lock);
+	buf_done(&all);
+	return rc;
+}
+
+static ptrdiff_t mem_pread(struct disk *d, int file, void *p, size_t n, int64_t at)
+{
+	struct disk_mem *m = of(d);
+	struct inode *in;
+	struct str part;
+	ptrdiff_t rc;
+	unsigned i;
+
+	pthread_mutex_lock(&m->lock);
+	in = inode_of(m, file, &i);
+	rc = must_fail(m);
+	if (!rc) {
+		part = str_sub(buf_str(&in->data), (size_t)at, n);
+		if (part.n)
+			memcpy(p, part.p, part.n);
+		rc = (ptrdiff_t)part.n;
+	}
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int simple(struct disk *d, int file, struct event e)
+{
+	struct disk_mem *m = of(d);
+	struct inode *in;
+	int rc;
+
+	pthread_mutex_lock(&m->lock);
+	in = inode_of(m, file, &e.inode);
+	rc = must_fail(m);
+	if (!rc && e.kind == EVENT_TRUNCATE && m->limit && e.n > in->data.n &&
+	    used(m) + (int64_t)(e.n - in->data.n) > m->limit)
+		rc = -ENOSPC;
+	if (!rc && e.kind == EVENT_TRUNCATE)
+		rc = inode_resize(in, e.n);
+	if (!rc)
+		record(m, &e, NULL);
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int mem_sync(struct disk *d, int file)
+{
+	return simple(d, file, (struct event){ .kind = EVENT_SYNC });
+}
+
+static int mem_truncate(struct disk *d, int file, int64_t bytes)
+{
+	return simple(d, file, (struct event){ .kind = EVENT_TRUNCATE, .n = (uint64_t)bytes });
+}
+
+static int64_t mem_size(struct disk *d, int file)
+{
+	struct disk_mem *m = of(d);
+	int64_t rc;
+	unsigned i;
+
+	pthread_mutex_lock(&m->lock);
+	rc = must_fail(m);
+	if (!rc)
+		rc = (int64_t)inode_of(m, file, &i)->data.n;
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int mem_rename(struct disk *d, const char *from, const char *to)
+{
+	struct disk_mem *m = of(d);
+	struct inode *in;
+	unsigned i;
+	int rc;
+
+	pthread_mutex_lock(&m->lock);
+	rc = must_fail(m);
+	in = rc ? NULL : inode_find(m, from, &i);
+	if (!rc && !in)
+		rc = -ENOENT;
+	if (!rc) {
+		in->name[0] = '\0';
+		if (to)
+			memcpy(in->name, to, strlen(to) + 1);
+		record(m, &(struct event){ .kind = to ? EVENT_RENAME : EVENT_UNLINK, .inode = i },
+		       to ? to : from);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int mem_unlink(struct disk *d, const char *name)
+{
+	return mem_rename(d, name, NULL);
+}
+
+static int mem_mkdir(struct disk *d, const char *name)
+{
+	struct disk_mem *m = of(d);
+	int rc;
+
+	(void)name; /* all directories exist */
+	pthread_mutex_lock(&m->lock);
+	rc = must_fail(m);
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int mem_sync_dir(struct disk *d, const char *name)
+{
+	struct disk_mem *m = of(d);
+	int rc;
+
+	pthread_mutex_lock(&m->lock);
+	rc = must_fail(m);
+	if (!rc)
+		record(m, &(struct event){ .kind = EVENT_SYNC_DIR }, name);
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int mem_list(struct disk *d, const char *name, int (*fn)(void *ctx, const char *entry),
+		    void *ctx)
+{
+	struct disk_mem *m = of(d);
+	unsigned dir = directory_of(name), n;
+	int rc;
+
+	pthread_mutex_lock(&m->lock);
+	rc = must_fail(m);
+	n = m->inode_count;
+	pthread_mutex_unlock(&m->lock);
+	for (unsigned i = 0; i < n && !rc; i++) { /* nobody else is at work while listing */
+		const char *entry = m->inodes[i].name;
+
+		if (entry[0] && directory_of(entry) == dir)
+			rc = fn(ctx, strchr(entry, '/') + 1);
+	}
+	return rc;
+}
+
+static int64_t mem_free_bytes(struct disk *d)
+{
+	struct disk_mem *m = of(d);
+	int64_t rc;
+
+	pthread_mutex_lock(&m->lock);
+	rc = must_fail(m);
+	if (!rc)
+		rc = m->limit ? m->limit - used(m) : INT64_MAX;
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int mem_lock(struct disk *d)
+{
+	struct disk_mem *m = of(d);
+	int rc = m->locked ? -EWOULDBLOCK : 0;
+
+	m->locked = true;
+	return rc;
+}
+
+static void mem_done(struct disk *d)
+{
+	struct disk_mem *m = of(d);
+
+	m->locked = false;
+	memset(m->handles, 0, sizeof(m->handles));
+}
+
+static const struct disk_ops mem_ops = {
+	.open = mem_open,
+	.close = mem_close,
+	.pwritev = mem_pwritev,
+	.pread = mem_pread,
+	.pread_nowait = mem_pread,
+	.sync = mem_sync,
+	.allocate = mem_truncate,
+	.truncate = mem_truncate,
+	.size = mem_size,
+	.unlink = mem_unlink,
+	.rename = mem_rename,
+	.mkdir = mem_mkdir,
+	.sync_dir = mem_sync_dir,
+	.list = mem_list,
+	.free_bytes = mem_free_bytes,
+	.lock = mem_lock,
+	.done = mem_done,
+};
+
+struct disk_mem *disk_mem_new(void)
+{
+	struct disk_mem *m = mem_alloc(sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->disk.ops = &mem_ops;
+	pthread_mutex_init(&m->lock, NULL);
+	return m;
+}
+
+void disk_mem_free(struct disk_mem *m)
+{
+	if (!m)
+		return;
+	for (unsigned i = 0; i < m->inode_count; i++)
+		buf_done(&m->inodes[i].data);
+	buf_done(&m->events);
+	buf_done(&m->bytes);
+	pthread_mutex_destroy(&m->lock);
+	mem_free(m);
+}
+
+struct disk *disk_mem_disk(struct disk_mem *m)
+{
+	return &m->disk;
+}
+
+void disk_mem_fail(struct disk_mem *m, long after, long times, int err)
+{
+	pthread_mutex_lock(&m->lock);
+	m->fail_after = after;
+	m->fail_times = times;
+	m->fail_err = err;
+	m->failed = 0;
+	pthread_mutex_unlock(&m->lock);
+}
+
+static long counter(struct disk_mem *m, const long *which)
+{
+	long n;
+
+	pthread_mutex_lock(&m->lock);
+	n = *which;
+	pthread_mutex_unlock(&m->lock);
+	return n;
+}
+
+long disk_mem_calls(struct disk_mem *m)
+{
+	return counter(m, &m->calls);
+}
+
+long disk_mem_failed(struct disk_mem *m)
+{
+	return counter(m, &m->failed);
+}
+
+void disk_mem_limit(struct disk_mem *m, int64_t bytes)
+{
+	pthread_mutex_lock(&m->lock);
+	m->limit = bytes;
+	pthread_mutex_unlock(&m->lock);
+}
+
+size_t disk_mem_events(struct disk_mem *m)
+{
+	size_t n;
+
+	pthread_mutex_lock(&m->lock);
+	n = m->events.n / sizeof(struct event);
+	pthread_mutex_unlock(&m->lock);
+	return n;
+}
+
+/* The same seed gives the same disk. */
+static uint64_t draw(uint64_t *seed)
+{
+	uint64_t z = (*seed += 0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return z ^ (z >> 31);
+}
+
+struct cut {
+	struct disk_mem *to;
+	enum disk_cut how;
+	uint64_t seed;
+	size_t synced[FILES_MAX];	   /* events before this one are on disk */
+	size_t dir_synced[DIRECTORIES];
+	size_t dir_until[DIRECTORIES];	   /* of the others, these happened */
+	size_t data_until;		   /* CUT_PREFIX: whole before this event */
+};
+
+/* Part of an unflushed write. */
+static bool sector_kept(struct cut *c, size_t index)
+{
+	switch (c->how) {
+	case CUT_FLUSHED:
+		return false;
+	case CUT_EVERYTHING:
+		return true;
+	case CUT_ANY:
+		return draw(&c->seed) & 1;
+	case CUT_PREFIX:
+		break;
+	}
+	return index < c->data_until || (index == c->data_until && (draw(&c->seed) & 1));
+}
+
+static void cut_write(struct cut *c, const struct event *e, size_t index, const char *bytes)
+{
+	struct inode *in = &c->to->inodes[e->inode];
+	bool sure = index < c->synced[e->inode];
+
+	for (uint64_t at = e->at; at < e->at + e->n;) {
+		uint64_t step = SECTOR - at % SECTOR;
+
+		if (step > e->at + e->n - at)
+			step = e->at + e->n - at;
+		if (sure || sector_kept(c, index)) {
+			if (at + step > in->data.n)
+				assert(!inode_resize(in, at + step));
+			memcpy(in->data.p + at, bytes + (at - e->at), (size_t)step);
+		}
+		at += step;
+	}
+}
+
+static void cut_event(struct cut *c, const struct event *e, size_t index, const char *bytes)
+{
+	struct inode *in = &c->to->inodes[e->inode];
+	bool named = index < c->dir_synced[e->directory] ||
+		     index < c->dir_until[e->directory];
+
+	switch (e->kind) {
+	case EVENT_CREATE:
+	case EVENT_RENAME:
+		if (named)
+			memcpy(in->name, e->name, sizeof(in->name));
+		break;
+	case EVENT_UNLINK:
+		if (named)
+			in->name[0] = '\0';
+		break;
+	case EVENT_WRITE:
+		cut_write(c, e, index, bytes + e->bytes_at);
+		break;
+	case EVENT_TRUNCATE:
+		if (index < c->synced[e->inode] || sector_kept(c, index))
+			assert(!inode_resize(in, e->n));
+		break;
+	case EVENT_SYNC:
+	case EVENT_SYNC_DIR:
+		break;
+	}
+}
+
+static void cut_limits(struct cut *c, const struct event *e, size_t events)
+{
+	for (size_t i = 0; i < events; i++) {
+		if (e[i].kind == EVENT_SYNC)
+			c->synced[e[i].inode] = i;
+		if (e[i].kind == EVENT_SYNC_DIR)
+			c->dir_synced[e[i].directory] = i;
+	}
+	for (unsigned d = 0; d < DIRECTORIES; d++) {
+		size_t left = events - c->dir_synced[d];
+
+		c->dir_until[d] = c->how == CUT_FLUSHED	   ? 0
+				  : c->how == CUT_EVERYTHING ? events
+							     : c->dir_synced[d] +
+								       draw(&c->seed) %
+									       (left + 1);
+	}
+	c->data_until = events ? draw(&c->seed) % 8 : 0;
+	c->data_until = events > c->data_until ? events - c->data_until : 0;
+}
+
+struct disk_mem *disk_mem_cut(struct disk_mem *m, size_t events, enum disk_cut how,
+			      uint64_t seed)
+{
+	const struct event *e = (const void *)m->events.p;
+	struct cut *c = mem_alloc(sizeof(*c));
+
+	if (c)
+		c->to = disk_mem_new();
+	if (!c || !c->to) {
+		mem_free(c);
+		return NULL;
+	}
+	c->how = how;
+	c->seed = seed;
+	c->to->inode_count = m->inode_count;
+	cut_limits(c, e, events);
+	for (size_t i = 0; i < events; i++)
+		cut_event(c, &e[i], i, m->bytes.p);
+	m = c->to;
+	mem_free(c);
+	return m;
+}
+
+bool disk_mem_flip(struct disk_mem *m, const char *name, uint64_t at, unsigned bit)
+{
+	struct inode *in;
+	unsigned i;
+
+	in = inode_find(m, name, &i);
+	if (!in || at >= in->data.n)
+		return false;
+	in->data.p[at] = (char)(in->data.p[at] ^ (1 << bit));
+	return true;
+}
+
+const char *disk_mem_name(struct disk_mem *m, size_t n)
+{
+	for (unsigned i = 0; i < m->inode_count; i++)
+		if (m->inodes[i].name[0] && n-- == 0)
+			return m->inodes[i].name;
+	return NULL;
+}
+
+int64_t disk_mem_size(struct disk_mem *m, const char *name)
+{
+	unsigned i;
+	struct inode *in = inode_find(m, name, &i);
+
+	return in ? (int64_t)in->data.n : -ENOENT;
+}
