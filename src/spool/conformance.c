@@ -72,7 +72,7 @@ CO int conformance_commit(struct spool *s, size_t n, unsigned seed, spool_id *re
 
 static CO bool content_same(struct spool *s, spool_id id, size_t n, unsigned seed)
 {
-	char have[3000], want[3000];
+	char have[1500], want[1500];
 	size_t at = 0;
 
 	for (;;) {

@@ -17,9 +17,9 @@ enum { MESSAGES = 300, LARGE_EVERY = 40, FAULT_MESSAGES = 40, SEEDS = 1 };
 struct promise {
 	spool_id id;
 	size_t size;
-	size_t acked;	/* commit had returned 0; 0: it had not */
+	size_t acked;   /* commit had returned 0; 0: it had not */
 	size_t touched; /* settle that removes it was about to be called; 0: never */
-	size_t gone;	/* the removal had been flushed; 0: never */
+	size_t gone;    /* the removal had been flushed; 0: never */
 };
 
 struct run {
@@ -116,7 +116,8 @@ static CO void run_check(struct run *r, struct spool *s, size_t events)
 		const struct promise *p = &r->promises[i];
 		bool there = p->id && s->ops->head(s, p->id, &h);
 
-		if (p->acked && p->acked <= events && (!p->touched || events <= p->touched))
+		if (p->acked && p->acked <= events &&
+		    (!p->touched || events <= p->touched))
 			assert_true(there);
 		if (p->gone && p->gone <= events)
 			assert_false(there);
@@ -178,8 +179,8 @@ static CO void power_cuts(void *arg)
 				cut_one(r, k, CUT_PREFIX, k * 1000 + round);
 		}
 	}
-	print_message("%zu crash points, %zu events, %llu segments given up\n", r->points, events,
-		      (unsigned long long)r->given_up);
+	print_message("%zu crash points, %zu events, %llu segments given up\n", r->points,
+		      events, (unsigned long long)r->given_up);
 }
 
 static unsigned rounds = SEEDS; /* from the command line: the long form */

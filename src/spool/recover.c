@@ -13,7 +13,7 @@
 #include "log/log.h"
 #include "spool/store.h"
 
-enum { SECTOR_BYTES = 4096 };
+enum { SECTOR_BYTES = 4096, PART_BYTES = 2048 };
 
 /* An item while recovering: which lsn the record with the content has. */
 struct found {
@@ -76,7 +76,7 @@ static ptrdiff_t segment_read(void *ctx, void *p, size_t n, uint64_t at)
 static void set_aside(struct recovery *r, uint64_t at, uint64_t bytes)
 {
 	struct disk *d = r->st->disk;
-	char name[DISK_NAME_MAX], part[SECTOR_BYTES];
+	char name[DISK_NAME_MAX], part[PART_BYTES];
 	int64_t to = 0;
 	int file;
 
@@ -318,7 +318,7 @@ static void segment_refuse(struct recovery *r, struct segment *s, int why)
 /* Beyond a header of zeros there may still be something. */
 static int never_used(struct recovery *r)
 {
-	char part[SECTOR_BYTES];
+	char part[PART_BYTES];
 
 	for (uint64_t at = 0; at < r->segment->end; at += sizeof(part)) {
 		ptrdiff_t got = segment_read(r, part, sizeof(part), at);
@@ -409,7 +409,6 @@ static void items_settle(struct store *st)
 
 	for (spool_id id = 0; (it = index_after(&st->index, id));) {
 		struct found *f = CONTAINER_OF(it, struct found, item);
-		struct record state = { .type = RECORD_STATE };
 
 		id = it->id;
 		if ((it->flags & ITEM_REMOVED) || !it->content.segment) {
@@ -419,9 +418,8 @@ static void items_settle(struct store *st)
 		}
 		if (it->lsn == f->content_lsn)
 			it->state = (struct place){ 0 };
-		state.envelope_bytes = it->state.envelope_bytes;
 		store_live(st, it->content, store_content_bytes(it), true);
-		store_live(st, it->state, record_bytes(&state), true);
+		store_live(st, it->state, store_state_bytes(it->state), true);
 		if (it->flags & ITEM_BIG)
 			st->big_bytes += it->size;
 	}

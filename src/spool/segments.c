@@ -58,14 +58,16 @@ void store_unpin(struct store *st, struct segment *s)
 /* Allocated, both headers written, flushed, and its name durable. */
 static int segment_fill(struct store *st, struct segment *s)
 {
-	char head[SEGMENT_COPY_AT + SEGMENT_HEAD_BYTES] = { 0 };
+	char head[SEGMENT_HEAD_BYTES];
 	struct disk *d = st->disk;
 	int rc = d->ops->allocate(d, s->file, (int64_t)s->capacity);
 
 	segment_head_encode(&s->head, head);
-	memcpy(head + SEGMENT_COPY_AT, head, SEGMENT_HEAD_BYTES);
 	if (!rc)
 		rc = disk_write_all(d, s->file, str_of(head, sizeof(head)), 0);
+	if (!rc)
+		rc = disk_write_all(d, s->file, str_of(head, sizeof(head)),
+				    SEGMENT_COPY_AT);
 	if (!rc)
 		rc = d->ops->sync(d, s->file);
 	return rc ? rc : d->ops->sync_dir(d, "log");
@@ -112,6 +114,31 @@ uint64_t store_content_bytes(const struct item *it)
 			    .size = it->size };
 
 	return record_bytes(&r);
+}
+
+uint64_t store_state_bytes(struct place p)
+{
+	struct record r = { .type = RECORD_STATE, .envelope_bytes = p.envelope_bytes };
+
+	return record_bytes(&r);
+}
+
+/* A message has left the index (more), or its removal has been flushed. */
+void store_leaving(struct store *st, const struct item *it, bool more)
+{
+	const struct place places[] = { it->content, it->state };
+	const uint64_t bytes[] = { store_content_bytes(it),
+				   store_state_bytes(it->state) };
+
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		struct segment *s = store_segment(st, places[i].segment);
+
+		if (!s)
+			continue;
+		s->leaving = more ? s->leaving + bytes[i] : s->leaving - bytes[i];
+		if (!more)
+			store_live(st, places[i], bytes[i], false);
+	}
 }
 
 /* A record at p begins or ceases to count. */

@@ -38,6 +38,7 @@ struct segment {
 	uint64_t flushed;  /* everything before is on disk */
 	uint64_t capacity; /* allocated */
 	uint64_t live;     /* bytes of records that still count */
+	uint64_t leaving;  /* of these, of messages whose removal is not flushed yet */
 	struct tomb *tombs;
 	size_t tomb_count, tomb_room;
 	bool failed;    /* a write or flush failed: counts only up to `flushed` */
@@ -73,6 +74,15 @@ struct stock {
 	size_t small_count, large_count;
 };
 
+/* What the committer gathers for one write. */
+enum { IOVECS_MAX = 512 };
+struct gather {
+	struct iovec v[IOVECS_MAX];
+	int n;
+	size_t bytes;
+	uint64_t at;
+};
+
 struct store {
 	struct spool spool;
 	struct index index;
@@ -82,6 +92,8 @@ struct store {
 	struct stock *stocks;             /* per shard, for its loop only */
 	atomic_size_t draft_bytes;
 	_Atomic int64_t free_bytes, free_asked_us;
+
+	struct gather gather; /* the committer's */
 
 	/* All below: index.lock. */
 	pthread_cond_t committer_wake, keeper_wake;
@@ -120,6 +132,8 @@ void store_big_name(spool_id id, char ret[DISK_NAME_MAX]);
 void store_segment_free(struct store *st, struct segment *s); /* closes; no lock needed */
 void store_unpin(struct store *st, struct segment *s);        /* takes the lock */
 void store_live(struct store *st, struct place p, uint64_t bytes, bool more);
+void store_leaving(struct store *st, const struct item *it, bool more);
+uint64_t store_state_bytes(struct place p);
 MUST_USE int store_tomb(struct segment *s, uint64_t about);
 uint64_t store_content_bytes(const struct item *it);
 /* Write END records about segments that failed, flushed. Without the lock. */
