@@ -240,7 +240,9 @@ static int segment_scan(struct recovery *r, uint64_t *end)
 			continue;
 		}
 		buf_add_bytes(&r->tail, &step, sizeof(step));
-		rc = r->tail.err ? r->tail.err : tail_settle(r);
+		rc = r->tail.err;
+		if (!rc && !r->st->check_all)
+			rc = tail_settle(r);
 	}
 	return rc ? rc : tail_check(r, end);
 }
@@ -266,21 +268,12 @@ static int segment_recover(struct recovery *r, struct segment *s)
 	return d->ops->sync(d, s->file);
 }
 
-static bool number_parse(const char *name, uint64_t *ret)
-{
-	struct str s = str_from(name);
-
-	if (s.n < 5 || !str_eq(str_skip(s, s.n - 4), STR(".seg")))
-		return false;
-	return str_to_u64(str_sub(s, 0, s.n - 4), UINT32_MAX, ret) == 0 && *ret;
-}
-
 static int number_take(void *ctx, const char *name)
 {
 	struct recovery *r = ctx;
 	uint64_t number;
 
-	if (!number_parse(name, &number))
+	if (!store_segment_number(name, &number))
 		return 0;
 	buf_add_bytes(&r->numbers, &number, sizeof(number));
 	return r->numbers.err;
@@ -349,7 +342,7 @@ static int segment_open(struct recovery *r, uint64_t number)
 	size = s->file < 0 ? s->file : d->ops->size(d, s->file);
 	if (size < 0) {
 		store_segment_free(r->st, s);
-		return (int)size;
+		return size == -ENOENT ? 0 : (int)size; /* gone since it was listed */
 	}
 	s->end = s->capacity = (uint64_t)size;
 	s->state = SEGMENT_SEALED;

@@ -21,6 +21,15 @@ void store_segment_name(uint64_t number, char ret[DISK_NAME_MAX])
 	(void)snprintf(ret, DISK_NAME_MAX, "log/%010llu.seg", (unsigned long long)number);
 }
 
+bool store_segment_number(const char *name, uint64_t *ret)
+{
+	struct str s = str_from(name);
+
+	if (s.n < 5 || !str_eq(str_skip(s, s.n - 4), STR(".seg")))
+		return false;
+	return str_to_u64(str_sub(s, 0, s.n - 4), UINT32_MAX, ret) == 0 && *ret;
+}
+
 void store_big_name(spool_id id, char ret[DISK_NAME_MAX])
 {
 	char text[SPOOL_ID_TEXT];

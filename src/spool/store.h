@@ -98,7 +98,8 @@ struct store {
 	/* All below: index.lock. */
 	pthread_cond_t committer_wake, keeper_wake;
 	pthread_t committer, keeper;
-	bool running, stop, committer_sleeps;
+	bool stop, committer_sleeps;
+	bool check_all;        /* recovery looks at every content; see inspect.h */
 	struct list queue;     /* jobs to write */
 	struct list unflushed; /* STATE and REMOVE jobs, written */
 	int64_t unflushed_since_us;
@@ -128,6 +129,7 @@ struct segment *store_segment(struct store *st, uint64_t number);
 MUST_USE int store_segment_make(struct store *st, uint32_t generation, uint64_t bytes,
 				struct segment **ret);
 void store_segment_name(uint64_t number, char ret[DISK_NAME_MAX]);
+bool store_segment_number(const char *name, uint64_t *ret); /* false: not a segment */
 void store_big_name(spool_id id, char ret[DISK_NAME_MAX]);
 void store_segment_free(struct store *st, struct segment *s); /* closes; no lock needed */
 void store_unpin(struct store *st, struct segment *s);        /* takes the lock */
@@ -163,6 +165,11 @@ extern const struct spool_ops store_ops;
 /* recover.c: everything into the index; threads do not run yet. */
 MUST_USE int store_recover(struct store *st);
 void store_problem(struct store *st, const char *fmt, ...) PRINTF(2, 3);
+
+/* open.c: a store on a disk, which it owns from then on; nothing recovered, no threads. */
+MUST_USE int store_new(struct disk *d, const struct spool_log_options *o,
+		       struct store **ret);
+void store_free(struct store *st);
 
 /* open on a given disk (which it takes over, also on failure): for tests of crashes. */
 CO MUST_USE int store_open(struct disk *d, const struct spool_log_options *o,
