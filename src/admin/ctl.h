@@ -1,9 +1,9 @@
 /*
- * The control socket: a unix stream socket (0660) on which operators ask and act. One JSON
- * request on a line (ctl_request.h); answers are JSON lines, the last one holds "done":true
- * and, when it went wrong, "error" with a text for people. What changes something is logged
- * and recorded with the uid of the peer. Nothing here blocks the loop: lists are walked in
- * chunks.
+ * The control socket: a unix stream socket (0660) on which operators ask and act. One
+ * JSON request on a line (ctl_request.h); answers are JSON lines, the last one holds
+ * "done":true and, when it went wrong, "error" with a text for people. What changes
+ * something is logged and recorded with the uid of the peer. Nothing here blocks the
+ * loop: lists are walked in chunks.
  */
 #ifndef ADMIN_CTL_H
 #define ADMIN_CTL_H
@@ -26,7 +26,8 @@ struct ctl_options {
 	struct spool *spool;
 	struct record *record; /* or NULL */
 	struct pool *pool;     /* for record_sync; NULL: it blocks (tests) */
-	/* The application's verbs: append one JSON value; false: not known. May be NULL. */
+	/* The application's verbs: append one JSON value; false: not known. May be NULL.
+	 */
 	CO bool (*ask)(void *ctx, struct str verb, struct buf *json);
 	void *ask_ctx;
 };

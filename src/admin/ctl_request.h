@@ -1,7 +1,7 @@
 /*
  * What can be asked over the control socket: one JSON object on one line. Pure.
  *
- *	{"do":"list","filter":{"domain":"shop.net","held":true,"older_s":3600},"limit":100}
+ *	{"do":"list","filter":{"domain":"shop.net","older_s":3600},"limit":9}
  *	{"do":"delete","ids":["06A3…"]}    {"do":"retry","all":true}
  *	{"do":"show","ids":["…"]}   {"do":"stats"}   {"do":"ping"}   {"do":"record-sync"}
  *

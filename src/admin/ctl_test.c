@@ -1,5 +1,6 @@
-/* The control socket, and postern queue on it: a real socket, the command on a pool thread. */
-#include "base/test.h"
+/* The control socket, and postern queue on it: a real socket, the command on a pool
+ * thread. */
+#include "admin/test_said.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,46 +22,19 @@ struct frame {
 	spool_id ids[3];
 };
 
-struct said {
-	char *argv[16];
-	int argc;
-	char *out, *err;
-	size_t out_n, err_n;
-	int code;
-};
-
-static int command_job(void *arg)
+CO static struct said said_run(struct frame *f, struct said s)
 {
-	struct said *s = arg;
-	struct arena arena = { 0 };
-	struct cli cli = { s->argc, s->argv, NULL, NULL, &arena };
-
-	cli.out = open_memstream(&s->out, &s->out_n);
-	cli.err = open_memstream(&s->err, &s->err_n);
-	s->code = queue_cli(&cli);
-	fclose(cli.out);
-	fclose(cli.err);
-	arena_done(&arena);
-	return 0;
-}
-
-static void said_done(struct said *s)
-{
-	free(s->out);
-	free(s->err);
+	said_split(&s);
+	assert_int_equal(pool_run(f->pool, said_job, &s, "command"), 0);
+	return s;
 }
 
 CO static struct said command(struct frame *f, const char *line)
 {
-	struct said s = { 0 };
-	char copy[300];
-	char *save = NULL;
+	struct said s;
 
-	snprintf(copy, sizeof(copy), "queue %s --control %s", line, f->path);
-	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
-		s.argv[s.argc++] = w;
-	assert_int_equal(pool_run(f->pool, command_job, &s, "command"), 0);
-	return s;
+	said_begin(&s, queue_cli, "queue %s --control %s", line, f->path);
+	return said_run(f, s);
 }
 
 CO static spool_id submit(struct frame *f, const char *from, const char *to)
@@ -274,13 +248,12 @@ static void queue_is_seen_and_changed(void **state)
 
 static void without_a_server_the_remedy_is_told(void **state)
 {
-	char *argv[] = { (char[]){ "queue" }, (char[]){ "list" },
-			 (char[]){ "--control=/tmp/postern-nobody-here" } };
-	CLEANUP(said_done) struct said s = { .argc = 3 };
+	CLEANUP(said_done) struct said s;
 
 	(void)state;
-	memcpy(s.argv, argv, sizeof(argv));
-	command_job(&s);
+	said_begin(&s, queue_cli, "queue list --control=/tmp/postern-nobody-here");
+	said_split(&s);
+	said_job(&s);
 	assert_int_equal(s.code, EX_UNAVAILABLE);
 	assert_non_null(strstr(s.err, "control socket"));
 	assert_non_null(strstr(s.err, "postern serve"));

@@ -1,6 +1,7 @@
 /*
  * Options of the command line as tables: parsing, --help, "did you mean". Used by every
- * subcommand. Forms: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, flags; "--" ends them,
+ * subcommand. Forms: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, flags; "--" ends
+ * them,
  * "-" by itself is an argument; options and arguments may be mixed.
  */
 #ifndef ADMIN_OPTIONS_H
@@ -51,8 +52,9 @@ struct cli {
 };
 
 /*
- * Fill `ret` (zeroed by the caller, or holding defaults); what is no option goes to *rest.
- * 0; 1: --help was asked and printed; -EINVAL: the fault was told on cli->err; -ENOMEM.
+ * Fill `ret` (zeroed by the caller, or holding defaults); what is no option goes to
+ * *rest. 0; 1: --help was asked and printed; -EINVAL: the fault was told on cli->err;
+ * -ENOMEM.
  */
 MUST_USE int options_parse(const struct option_table *t, const struct cli *cli, void *ret,
 			   struct option_list *rest);

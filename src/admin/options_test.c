@@ -1,8 +1,4 @@
-#include "base/test.h"
-
-#include <stdlib.h>
-
-#include "admin/options.h"
+#include "admin/test_said.h"
 
 struct things {
 	bool loud;
@@ -28,60 +24,52 @@ static const struct option_table table = {
 	.notes = "That is all.",
 };
 
-struct tried {
-	struct things things;
-	struct option_list rest;
-	struct arena arena;
-	char *out, *err;
-	size_t out_n, err_n;
-	int result;
-};
+static struct things things;
+static struct option_list rest;
+static struct arena kept;
 
-static struct tried try_line(const char *line)
+static int command(const struct cli *cli)
 {
-	struct tried t = { 0 };
-	static char copy[256];
-	char *argv[20];
-	struct cli cli = { .argv = argv, .argc = 0 };
-	char *save = NULL;
+	struct cli mine = *cli;
 
-	snprintf(copy, sizeof(copy), "try %s", line);
-	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
-		argv[cli.argc++] = w;
-	cli.out = open_memstream(&t.out, &t.out_n);
-	cli.err = open_memstream(&t.err, &t.err_n);
-	cli.arena = &t.arena;
-	t.result = options_parse(&table, &cli, &t.things, &t.rest);
-	fclose(cli.out);
-	fclose(cli.err);
-	return t;
+	mine.arena = &kept;
+	things = (struct things){ 0 };
+	rest = (struct option_list){ 0 };
+	return options_parse(&table, &mine, &things, &rest);
 }
 
-static void tried_done(struct tried *t)
+static void try_line(struct said *s, const char *line)
 {
-	free(t->out);
-	free(t->err);
-	arena_done(&t->arena);
+	said_begin(s, command, "try %s", line);
+	said_split(s);
+	said_job(s);
+}
+
+static int kept_done(void **state)
+{
+	(void)state;
+	arena_done(&kept);
+	return 0;
 }
 
 static void all_forms_are_read(void **state)
 {
-	CLEANUP(tried_done)
-	struct tried t = try_line(
-		"a --name=x -l b --to y --to=z --count 12 --wait 90s - -nq -- --loud");
+	CLEANUP(said_done) struct said t;
 
 	(void)state;
-	assert_int_equal(t.result, 0);
-	assert_true(t.things.loud);
-	assert_str(t.things.name, STR("q"));
-	assert_int_equal(t.things.to.n, 2);
-	assert_str(t.things.to.v[1], STR("z"));
-	assert_int_equal(t.things.count, 12);
-	assert_int_equal(t.things.wait_us, 90 * USEC_PER_SEC);
-	assert_int_equal(t.rest.n, 4);
-	assert_str(t.rest.v[0], STR("a"));
-	assert_str(t.rest.v[2], STR("-"));
-	assert_str(t.rest.v[3], STR("--loud"));
+	try_line(&t,
+		 "a --name=x -l b --to y --to=z --count 12 --wait 90s - -nq -- --loud");
+	assert_int_equal(t.code, 0);
+	assert_true(things.loud);
+	assert_str(things.name, STR("q"));
+	assert_int_equal(things.to.n, 2);
+	assert_str(things.to.v[1], STR("z"));
+	assert_int_equal(things.count, 12);
+	assert_int_equal(things.wait_us, 90 * USEC_PER_SEC);
+	assert_int_equal(rest.n, 4);
+	assert_str(rest.v[0], STR("a"));
+	assert_str(rest.v[2], STR("-"));
+	assert_str(rest.v[3], STR("--loud"));
 }
 
 static void faults_are_told(void **state)
@@ -101,9 +89,9 @@ static void faults_are_told(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		CLEANUP(tried_done) struct tried t = try_line(cases[i].line);
-
-		assert_int_equal(t.result, -EINVAL);
+		CLEANUP(said_done) struct said t;
+		try_line(&t, cases[i].line);
+		assert_int_equal(t.code, -EINVAL);
 		assert_non_null(strstr(t.err, cases[i].told));
 		assert_non_null(strstr(t.err, "usage: postern try"));
 	}
@@ -111,10 +99,10 @@ static void faults_are_told(void **state)
 
 static void help_names_every_option(void **state)
 {
-	CLEANUP(tried_done) struct tried t = try_line("--loud --help --nonsense");
-
+	CLEANUP(said_done) struct said t;
 	(void)state;
-	assert_int_equal(t.result, 1);
+	try_line(&t, "--loud --help --nonsense");
+	assert_int_equal(t.code, 1);
 	for (size_t i = 0; i < COUNT_OF(specs); i++)
 		assert_non_null(strstr(t.out, specs[i].help));
 	assert_non_null(strstr(t.out, "-n, --name NAME"));
@@ -135,7 +123,7 @@ static void text_from_outside_is_harmless(void **state)
 	assert_null(strstr(text, "\xc2\x9b"));
 	assert_null(strchr(text, 0xff));
 	assert_non_null(strstr(text, "ä"));
-	free(text);
+	mem_free(text);
 }
 
 static void many_values_are_kept(void **state)
@@ -160,5 +148,5 @@ int main(void)
 		cmocka_unit_test(many_values_are_kept),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, kept_done);
 }

@@ -4,7 +4,8 @@
 
 #include "admin/options.h"
 
-/* argv[0] is "send". Returns the exit code (sysexits.h): 0 sent to all; else the worst. */
+/* argv[0] is "send". Returns the exit code (sysexits.h): 0 sent to all; else the worst.
+ */
 int send_cli(const struct cli *cli);
 
 #endif

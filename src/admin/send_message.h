@@ -12,7 +12,8 @@ enum { SEND_BYTES_MAX = 1024 * 1024 * 1024 };
  * -ENOMEM; -EIO. */
 MUST_USE int send_message_read(FILE *in, struct buf *ret);
 
-/* What From, Date and Message-ID lack is put in front. RFC 5322 3.6: the first two must be. */
+/* What From, Date and Message-ID lack is put in front. RFC 5322 3.6: the first two must
+ * be. */
 void send_message_complete(struct str from, struct str hostname, int64_t now_us,
 			   struct buf *message);
 

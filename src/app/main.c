@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "admin/explain_cli.h"
 #include "admin/options.h"
 #include "admin/queue_cli.h"
 #include "app/config.h"
@@ -150,6 +151,7 @@ static const struct {
 } commands[] = {
 	{ "serve", "receive, keep, deliver and relay mail", serve },
 	{ "check", "check a configuration file", check },
+	{ "explain", "show what happened to a message, and why", explain_cli },
 	{ "queue", "look at the queue and change it", queue_cli },
 };
 

@@ -91,7 +91,8 @@ CO static void batch_run(struct flight *f, struct batch *b, struct transcript *n
 	tell_batch(f, b, &job, note);
 }
 
-/* Batches nobody has begun are left when the queue ends: their recipients stay pending. */
+/* Batches nobody has begun are left when the queue ends: their recipients stay pending.
+ */
 CO static void batches_work(struct flight *f, struct transcript *note)
 {
 	while (f->todo && !co_cancelled()) {

@@ -1,4 +1,5 @@
-/* The pending recipients of one message, sorted into next hops: one batch, one transaction. */
+/* The pending recipients of one message, sorted into next hops: one batch, one
+ * transaction. */
 #ifndef QUEUE_BATCH_H
 #define QUEUE_BATCH_H
 

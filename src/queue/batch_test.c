@@ -3,7 +3,8 @@
 #include "base/mem.h"
 #include "queue/batch.h"
 
-/* "x@b.test" goes to hop "smtp:b.test:25"; "bad" domains are refused, each in its words. */
+/* "x@b.test" goes to hop "smtp:b.test:25"; "bad" domains are refused, each in its words.
+ */
 static void choose_by_domain(void *ctx, struct str address, struct arena *a,
 			     struct route *ret)
 {

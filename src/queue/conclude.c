@@ -1,4 +1,5 @@
-/* After an attempt: reports first, then the new envelope, so that no failure goes untold. */
+/* After an attempt: reports first, then the new envelope, so that no failure goes untold.
+ */
 #include "base/rand.h"
 #include "queue/bounce.h"
 #include "queue/tell.h"

@@ -8,7 +8,8 @@ void flight_free(struct flight *f)
 	mem_free(f);
 }
 
-/* More than PARKED_MAX keep their place among the active: then everything must slow down. */
+/* More than PARKED_MAX keep their place among the active: then everything must slow down.
+ */
 CO int flight_park(struct flight *f, int64_t *wait_us)
 {
 	struct queue_stats *stats = &f->q->stats;
@@ -50,8 +51,8 @@ CO static int flight_load_once(struct flight *f)
 	return 0;
 }
 
-/* Load and try; what fails for want of memory or disk is tried again, more and more rarely.
- * 0: the outcomes are there. -ENOENT, -ECANCELED: give the claim back. */
+/* Load and try; what fails for want of memory or disk is tried again, more and more
+ * rarely. 0: the outcomes are there. -ENOENT, -ECANCELED: give the claim back. */
 CO static int flight_try(struct flight *f)
 {
 	int64_t wait_us = PARK_FIRST_MS * USEC_PER_MSEC;

@@ -1,11 +1,13 @@
 /*
- * The queue of one loop, that is of one shard of the spool: takes what is due, finds the next
- * hops, lets the agents deliver, and writes down what became of each recipient. It decides
- * when to try again, when to give up, and what the sender is told (RFC 5321 4.5.4, RFC 3461).
+ * The queue of one loop, that is of one shard of the spool: takes what is due, finds the
+ * next hops, lets the agents deliver, and writes down what became of each recipient. It
+ * decides when to try again, when to give up, and what the sender is told (RFC
+ * 5321 4.5.4, RFC 3461).
  *
- * Invariants: a recipient is marked failed only after the report to the sender, when one is
- * due, is durable in the spool; a message leaves the spool only when no recipient is pending;
- * nothing that the spool or the memory refuses is ever lost: it is tried again later.
+ * Invariants: a recipient is marked failed only after the report to the sender, when one
+ * is due, is durable in the spool; a message leaves the spool only when no recipient is
+ * pending; nothing that the spool or the memory refuses is ever lost: it is tried again
+ * later.
  */
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
@@ -23,13 +25,13 @@ struct queue_options {
 	unsigned shard;
 	struct record *record; /* or NULL */
 
-	/* Where does it go now? Asks the table that is current at the call; the strings of
-	 * the route are copied before the next wait. See route_choose. */
+	/* Where does it go now? Asks the table that is current at the call; the strings
+	 * of the route are copied before the next wait. See route_choose. */
 	void (*choose)(void *ctx, struct str address, struct arena *a, struct route *ret);
 	void *choose_ctx;
 
-	/* deliver_run, or a fake. Several run at once; they share job->arena, so it must not
-	 * be rewound. */
+	/* deliver_run, or a fake. Several run at once; they share job->arena, so it must
+	 * not be rewound. */
 	CO void (*deliver)(struct deliver *d, struct deliver_job *job);
 	struct deliver *agents;
 };
@@ -48,9 +50,9 @@ MUST_USE int queue_new(const struct queue_options *o, struct queue **ret);
 void queue_free(struct queue *q); /* not while it runs; NULL is fine */
 
 /*
- * Work until queue_stop or cancellation; returns when nothing of it runs any more and every
- * item it had claimed is settled or released. Stopped, deliveries under way go on for
- * settings.drain_us; cancelled, they end at once.
+ * Work until queue_stop or cancellation; returns when nothing of it runs any more and
+ * every item it had claimed is settled or released. Stopped, deliveries under way go on
+ * for settings.drain_us; cancelled, they end at once.
  */
 CO void queue_run(struct queue *q);
 void queue_stop(struct queue *q); /* same thread; twice is fine; also before queue_run */

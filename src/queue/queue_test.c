@@ -122,7 +122,8 @@ static void attempts_follow_the_schedule_for_five_days(void **state)
 	frame_run(body_schedule);
 }
 
-/* RFC 3464: a report to the sender, from nobody, with status 4.4.7 and the last answer. */
+/* RFC 3464: a report to the sender, from nobody, with status 4.4.7 and the last answer.
+ */
 CO static void body_expiry(struct frame *f)
 {
 	f->answer = always_busy;

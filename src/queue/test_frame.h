@@ -1,6 +1,6 @@
 /*
- * The frame of the queue's tests: a virtual clock, a spool in memory whose calls can be made
- * to fail, an agent that answers as the test says and keeps what it was given.
+ * The frame of the queue's tests: a virtual clock, a spool in memory whose calls can be
+ * made to fail, an agent that answers as the test says and keeps what it was given.
  */
 #ifndef QUEUE_TEST_FRAME_H
 #define QUEUE_TEST_FRAME_H
