@@ -33,7 +33,7 @@ static CO void run_queue(void *arg)
 	queue_run(c->queue);
 }
 
-static int build(struct crew *c)
+static CO int build(struct crew *c)
 {
 	struct server_options server = { .spool = c->spool,
 					 .shard = c->shard,
