@@ -1,4 +1,4 @@
-/* smtp/data.h, receiving: all cuts give the same, and what a slow and simple reading gives. */
+/* smtp/data.h, receiving: all cuts give the same, namely what a simple reading gives. */
 #include "smtp/data.h"
 #include "fuzz.h"
 

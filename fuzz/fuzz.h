@@ -1,6 +1,7 @@
 /*
- * A fuzz target: one function that is given bytes and asserts what must hold for all bytes.
- * libFuzzer calls it with inputs of its own (tools/fuzz), replay.c with the seeds (tests).
+ * A fuzz target: one function that is given bytes and asserts what must hold for all
+ * bytes. libFuzzer calls it with inputs of its own (tools/fuzz), replay.c with the seeds
+ * (tests).
  */
 #ifndef FUZZ_FUZZ_H
 #define FUZZ_FUZZ_H

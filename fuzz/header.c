@@ -1,4 +1,4 @@
-/* mime/header.h: all cuts give the same, and what a simple reading of whole lines gives. */
+/* mime/header.h: all cuts give the same, namely what a simple reading gives. */
 #include "mime/header.h"
 #include "fuzz.h"
 

@@ -1,4 +1,4 @@
-/* Runs a fuzz target over files and folders of inputs: the seeds as a test, or one crash. */
+/* A fuzz target over files and folders of inputs: the seeds as a test, or one crash. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@ static int replay_file(int dir, const char *name)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 	struct buf bytes = { 0 };
-	char chunk[4096];
+	char chunk[1024];
 	ssize_t n;
 
 	if (fd < 0) {

@@ -1,4 +1,4 @@
-/* smtp/reply.h: what was parsed is clean and bounded, and writing it comes back the same. */
+/* smtp/reply.h: what was parsed is clean and bounded, and goes both ways. */
 #include "smtp/reply.h"
 #include "base/utf8.h"
 #include "fuzz.h"
@@ -32,7 +32,7 @@ static void check_text(struct smtp_reply r)
 	}
 }
 
-/* Folding may end a line so that its rest looks like an enhanced code; then no promise. */
+/* The rest of a folded line may look like an enhanced code; then no promise. */
 static bool folds(struct smtp_reply r)
 {
 	struct str line;

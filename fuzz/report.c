@@ -2,7 +2,7 @@
 #include "mime/report.h"
 #include "fuzz.h"
 
-/* RFC 5322 2.1.1: CRLF only as a pair, no controls, no line above 998, 8-bit only if said. */
+/* RFC 5322 2.1.1: CRLF only as a pair, no controls, lines to 998, 8-bit only if said. */
 static void assert_clean(struct str s, bool utf8)
 {
 	size_t line = 0;
@@ -47,7 +47,7 @@ static void fill(struct str in, struct report *r, struct report_rcpt *rcpt)
 			*fields[i] = STR("");
 }
 
-/* Lines that fields add when they have a value at all; the queue id stands in two places. */
+/* Lines that fields add when they have a value at all; the queue id has two. */
 static size_t optional_lines(const struct report *r, const struct report_rcpt *rcpt)
 {
 	const struct str values[] = { r->envid,    r->hostname,     r->queue_id,

@@ -1,4 +1,4 @@
-/* smtp/data.h, sending: what is stuffed is read back as it was, and nothing stray leaves. */
+/* smtp/data.h, sending: what is stuffed is read back as it was; nothing stray leaves. */
 #include "fuzz.h"
 #include "smtp/data.h"
 

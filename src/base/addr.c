@@ -22,9 +22,11 @@ static struct sockaddr_in6 *v6(struct addr *a)
 static struct str ip_bytes(const struct addr *a)
 {
 	if (a->ss.ss_family == AF_INET)
-		return str_of((const char *)&a->ss + offsetof(struct sockaddr_in, sin_addr), 4);
+		return str_of(
+			(const char *)&a->ss + offsetof(struct sockaddr_in, sin_addr), 4);
 	if (a->ss.ss_family == AF_INET6)
-		return str_of((const char *)&a->ss + offsetof(struct sockaddr_in6, sin6_addr),
+		return str_of((const char *)&a->ss +
+				      offsetof(struct sockaddr_in6, sin6_addr),
 			      16);
 	return STR_NONE;
 }
@@ -143,8 +145,9 @@ struct str addr_text(const struct addr *a, char ret[ADDR_TEXT_MAX])
 	case AF_INET:
 	case AF_INET6:
 		inet_ntop(a->ss.ss_family, ip_bytes(a).p, ip, sizeof(ip));
-		(void)snprintf(ret, ADDR_TEXT_MAX, a->ss.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u",
-			       ip, addr_port(a));
+		(void)snprintf(ret, ADDR_TEXT_MAX,
+			       a->ss.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", ip,
+			       addr_port(a));
 		break;
 	default:
 		(void)snprintf(ret, ADDR_TEXT_MAX, "none");

@@ -11,8 +11,8 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *head; /* newest first */
-	size_t bytes;		  /* taken from the heap */
-	size_t bytes_max;	  /* 0: no limit */
+	size_t bytes;             /* taken from the heap */
+	size_t bytes_max;         /* 0: no limit */
 };
 
 struct arena_mark {
@@ -23,7 +23,8 @@ struct arena_mark {
 /* n bytes, zeroed, aligned for any type; NULL over the limit or without memory. */
 MUST_USE void *arena_alloc(struct arena *a, size_t n);
 
-/* Copies. .p is NULL on failure (never for an empty string). NUL-terminated as a courtesy. */
+/* Copies. .p is NULL on failure (never for an empty string). NUL-terminated as a
+ * courtesy. */
 struct str arena_str(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 

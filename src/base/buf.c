@@ -18,7 +18,8 @@ void buf_clear(struct buf *b)
 	b->err = 0;
 }
 
-int buf_reserve(struct buf *b, size_t n)
+/* spare: bytes behind the end that do not count for the limit (a NUL). */
+static int reserve(struct buf *b, size_t n, size_t spare)
 {
 	size_t want, cap;
 	char *p;
@@ -27,7 +28,7 @@ int buf_reserve(struct buf *b, size_t n)
 		return b->err;
 	if (n > SIZE_MAX / 4 - b->n || (b->bytes_max && b->n + n > b->bytes_max))
 		return b->err = -EMSGSIZE;
-	want = b->n + n;
+	want = b->n + n + spare;
 	if (want <= b->cap)
 		return 0;
 	cap = b->cap ? b->cap : 64;
@@ -39,6 +40,11 @@ int buf_reserve(struct buf *b, size_t n)
 	b->p = p;
 	b->cap = cap;
 	return 0;
+}
+
+int buf_reserve(struct buf *b, size_t n)
+{
+	return reserve(b, n, 0);
 }
 
 void buf_add_bytes(struct buf *b, const void *p, size_t n)
@@ -80,7 +86,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	va_copy(again, args);
 	n = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
-	if (n >= 0 && buf_reserve(b, (size_t)n + 1) == 0) {
+	if (n >= 0 && reserve(b, (size_t)n, 1) == 0) {
 		(void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
 		b->n += (size_t)n;
 	}
@@ -103,7 +109,7 @@ struct str buf_str(const struct buf *b)
 
 const char *buf_cstr(struct buf *b)
 {
-	if (buf_reserve(b, 1) < 0)
+	if (reserve(b, 0, 1) < 0)
 		return "";
 	b->p[b->n] = 0;
 	return b->p;

@@ -9,10 +9,10 @@
 
 struct buf {
 	char *p;
-	size_t n;	  /* bytes used */
-	size_t cap;	  /* bytes owned */
+	size_t n;         /* bytes used */
+	size_t cap;       /* bytes owned */
 	size_t bytes_max; /* 0: no limit */
-	int err;	  /* 0, -ENOMEM, -EMSGSIZE; appends after an error do nothing */
+	int err;          /* 0, -ENOMEM, -EMSGSIZE; appends after an error do nothing */
 };
 
 void buf_done(struct buf *b);  /* frees; b is empty and usable again */
@@ -24,7 +24,7 @@ MUST_USE int buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, struct str s);
 void buf_add_c(struct buf *b, char c);
 void buf_add_bytes(struct buf *b, const void *p, size_t n);
-void buf_add_u64(struct buf *b, uint64_t v);	    /* in decimal */
+void buf_add_u64(struct buf *b, uint64_t v); /* in decimal */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 
 /* Drop n bytes at the front. */

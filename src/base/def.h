@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A result that must be looked at: 0 or more is success, a negative errno is the world. */
+/* A result that must be looked at: 0 or more is success, a negative errno is the world.
+ */
 #define MUST_USE __attribute__((warn_unused_result))
 
 /* This function may wait: other coroutines run meanwhile. Checked by tools/co_check. */
@@ -23,7 +24,7 @@
 
 /* From a member back to the struct it is embedded in. */
 #define CONTAINER_OF(ptr, type, member) \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define KIB ((size_t)1024)
 #define MIB ((size_t)1024 * 1024)

@@ -31,7 +31,8 @@ static uint32_t code_point(struct str s)
 	return code;
 }
 
-/* Besides C1: marks, embeddings, overrides and isolates of the bidirectional algorithm. */
+/* Besides C1: marks, embeddings, overrides and isolates of the bidirectional algorithm.
+ */
 static bool unseen(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x200e ||

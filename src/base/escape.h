@@ -1,6 +1,6 @@
 /*
- * Making text from outside harmless where it is shown. Never refuses: what cannot be shown
- * is written as its code.
+ * Making text from outside harmless where it is shown. Never refuses: what cannot be
+ * shown is written as its code.
  */
 #ifndef BASE_ESCAPE_H
 #define BASE_ESCAPE_H
@@ -10,8 +10,10 @@
 enum { ESCAPE_BYTES_MAX = 12 };
 
 enum escape_form {
-	ESCAPE_JSON, /* inside "…", RFC 8259 7; malformed bytes as \\xNN (JSON has no bytes) */
-	ESCAPE_LOGFMT, /* inside "…": as JSON, but malformed bytes as \xNN, so it is exact */
+	ESCAPE_JSON,   /* inside "…", RFC 8259 7; malformed bytes as \\xNN (JSON has no
+			  bytes) */
+	ESCAPE_LOGFMT, /* inside "…": as JSON, but malformed bytes as \xNN, so it is exact
+			*/
 	ESCAPE_PLAIN, /* for a terminal or a page: only what is not text is changed */
 };
 

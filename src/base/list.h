@@ -75,8 +75,8 @@ static inline void list_splice(struct list *to, struct list *from)
 }
 
 /* The body may remove `it`. */
-#define LIST_EACH(it, head)                                                            \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head);          \
+#define LIST_EACH(it, head) \
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
 	     it = it##_next, it##_next = it->next)
 
 #define LIST_ITEM(node, type, member) CONTAINER_OF(node, type, member)

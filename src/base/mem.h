@@ -22,7 +22,8 @@ void mem_free(void *p); /* NULL is fine */
 void mem_fail_on(long after, long times);
 long mem_fail_off(void);
 
-/* Set the allocator up for a server: no mmap per large block, no trimming. Once, early. */
+/* Set the allocator up for a server: no mmap per large block, no trimming. Once, early.
+ */
 void mem_tune(void);
 
 #endif

@@ -13,7 +13,10 @@ struct str {
 };
 
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
-#define STR_INIT(literal) { "" literal, sizeof(literal) - 1 } /* in static tables */
+#define STR_INIT(literal) \
+	{ \
+		"" literal, sizeof(literal) - 1 \
+	} /* in static tables */
 #define STR_NONE ((struct str){ NULL, 0 })
 #define STR_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
 
@@ -22,7 +25,7 @@ struct str str_of(const void *p, size_t n);
 
 bool str_eq(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only, no locale */
-int str_cmp(struct str a, struct str b);	/* as memcmp, shorter first */
+int str_cmp(struct str a, struct str b);        /* as memcmp, shorter first */
 bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends_nocase(struct str s, struct str suffix);
@@ -36,7 +39,8 @@ struct str str_trim(struct str s); /* blanks, tabs, CR, LF at both ends */
 ptrdiff_t str_find(struct str s, char c);
 ptrdiff_t str_rfind(struct str s, char c);
 
-/* Split at the first sep: *head before it, s advanced after it. False when s is used up. */
+/* Split at the first sep: *head before it, s advanced after it. False when s is used up.
+ */
 bool str_split(struct str *s, char sep, struct str *head);
 
 /* The next word, skipping blanks and tabs before it; false when there is none. */

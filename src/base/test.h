@@ -13,7 +13,8 @@
 
 #define assert_str(have, want) assert_str_at((have), (want), __FILE__, __LINE__)
 
-static inline void assert_str_at(struct str have, struct str want, const char *file, int line)
+static inline void assert_str_at(struct str have, struct str want, const char *file,
+				 int line)
 {
 	if (str_eq(have, want))
 		return;

@@ -32,8 +32,8 @@ struct str time_iso(int64_t wall_us, char ret[TIME_TEXT_MAX])
 	int64_t us = wall_us % USEC_PER_SEC;
 
 	(void)snprintf(ret, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
-		       tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-		       tm.tm_sec, (int)(us < 0 ? us + USEC_PER_SEC : us));
+		       tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+		       tm.tm_min, tm.tm_sec, (int)(us < 0 ? us + USEC_PER_SEC : us));
 	return str_from(ret);
 }
 

@@ -1,4 +1,5 @@
-/* What a key takes, in words: for diagnostics and the reference page. Internal to conf/. */
+/* What a key takes, in words: for diagnostics and the reference page. Internal to conf/.
+ */
 #ifndef CONF_DESCRIBE_H
 #define CONF_DESCRIBE_H
 

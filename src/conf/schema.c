@@ -306,7 +306,8 @@ static void read_key(struct reading *r, const struct conf_key *key, struct conf_
 	}
 }
 
-/* A default is our own text: a fault in it is a bug, found by the first test that reads it. */
+/* A default is our own text: a fault in it is a bug, found by the first test that reads
+ * it. */
 static void read_default(struct reading *r, const struct conf_key *key, void *ret)
 {
 	struct conf_node word = { .kind = CONF_WORD, .value = str_from(key->dflt) };

@@ -20,8 +20,9 @@ enum conf_type {
 	CONF_T_ADDRS,    /* struct conf_addrs */
 	CONF_T_PREFIXES, /* struct conf_prefixes */
 	CONF_T_SECTION,  /* a struct in place, described by sub */
-	CONF_T_SECTIONS, /* struct conf_sections: "key title { … }" or { title { … } … } */
-	CONF_T_NODE, /* struct conf_node *: the folder reads it itself */
+	CONF_T_SECTIONS, /* struct conf_sections: "key title { … }" or { title { … } … }
+			  */
+	CONF_T_NODE,     /* struct conf_node *: the folder reads it itself */
 };
 
 struct conf_strings {
@@ -72,10 +73,10 @@ struct conf_schema {
 };
 
 /*
- * Fill `ret` (schema->bytes, zeroed by the caller) from an object; defaults where a key is
- * absent. node may be NULL: defaults only, nothing is required then. Strings and nodes are
- * borrowed from the tree, the rest is in the arena. Faults go to diags. 0; -EBADMSG there
- * were faults; -ENOMEM.
+ * Fill `ret` (schema->bytes, zeroed by the caller) from an object; defaults where a key
+ * is absent. node may be NULL: defaults only, nothing is required then. Strings and nodes
+ * are borrowed from the tree, the rest is in the arena. Faults go to diags. 0; -EBADMSG
+ * there were faults; -ENOMEM.
  */
 MUST_USE int conf_read(const struct conf_schema *schema, struct conf_node *node,
 		       void *ret, struct arena *a, struct conf_diags *diags);

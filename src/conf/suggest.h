@@ -12,7 +12,8 @@ struct suggest {
 	size_t distance;
 };
 
-/* Offer each known word in turn; then best is the nearest or, when none is near, empty. */
+/* Offer each known word in turn; then best is the nearest or, when none is near, empty.
+ */
 void suggest_begin(struct suggest *s, struct str wanted);
 void suggest_offer(struct suggest *s, struct str known);
 

@@ -4,7 +4,8 @@
 #include "base/map.h"
 #include "conf/scan.h"
 
-/* Every node is findable by parent and key, so that a hundred thousand domains are no burden. */
+/* Every node is findable by parent and key, so that a hundred thousand domains are no
+ * burden. */
 struct entry {
 	struct conf_node node;
 	struct conf_node *parent;

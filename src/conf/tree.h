@@ -1,8 +1,9 @@
 /*
  * Reading a configuration text into a tree that remembers where everything stood.
- * Syntax: docs/configuration-syntax.md. "name = value", "name value", "name { … }", "name title { … }",
- * arrays in [ ], commas or newlines or semicolons between entries, # and // and C comments,
- * quoted strings with JSON escapes, bare words; every JSON text is valid, too.
+ * Syntax: docs/configuration-syntax.md. "name = value", "name value", "name { … }", "name
+ * title { … }", arrays in [ ], commas or newlines or semicolons between entries, # and //
+ * and C comments, quoted strings with JSON escapes, bare words; every JSON text is valid,
+ * too.
  */
 #ifndef CONF_TREE_H
 #define CONF_TREE_H

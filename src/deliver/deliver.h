@@ -15,7 +15,8 @@
 struct deliver_result {
 	const struct envelope_rcpt *rcpt;
 	/* 2yz delivered; 4yz or code 0 (broken off): try again; 5yz failed for good.
-	 * Text lives in job->arena and begins with whose it is, unless it is 2yz of ours. */
+	 * Text lives in job->arena and begins with whose it is, unless it is 2yz of ours.
+	 */
 	struct smtp_reply reply;
 };
 

@@ -14,7 +14,8 @@ enum { REQUEST_LINE_MAX = 128, IDLE_DEFAULT_S = 300 };
 #define LOCAL_BLOCK_WAIT_US (180 * USEC_PER_SEC)
 #define LOCAL_END_WAIT_US (600 * USEC_PER_SEC)
 
-/* --- the worker's side ------------------------------------------------------------------ */
+/* --- the worker's side
+ * ------------------------------------------------------------------ */
 
 static CO int request_send(struct stream *s, struct deliver_job *job, struct str head)
 {
@@ -103,7 +104,8 @@ CO int local_copy(struct deliver *d, struct deliver_job *job, struct str head)
 	return e;
 }
 
-/* --- the owner's side: blocking, in a process of its own -------------------------------- */
+/* --- the owner's side: blocking, in a process of its own
+ * -------------------------------- */
 
 struct request {
 	size_t parent_n, head_n, leaf_n;
@@ -129,7 +131,8 @@ static int read_full(int fd, char *p, size_t n)
 	return 0;
 }
 
-/* Byte by byte, as nothing may be read beyond it; it is one line per message. 1: the end. */
+/* Byte by byte, as nothing may be read beyond it; it is one line per message. 1: the end.
+ */
 static int read_line(int fd, char *p, size_t max, struct str *ret)
 {
 	size_t n = 0;
@@ -190,7 +193,8 @@ static int request_check(const struct request *r, const struct deliver_local_opt
 	return -EACCES;
 }
 
-/* Takes all content from fd even when it cannot be kept: the next request stands behind it. */
+/* Takes all content from fd even when it cannot be kept: the next request stands behind
+ * it. */
 static int content_take(int fd, struct request *r, struct maildir_file *f, int err)
 {
 	char block[1 + 16384];

@@ -1,6 +1,7 @@
 /*
- * The Maildir agent. Deliveries that come while the disk is busy are done together: one pool
- * job writes them all, flushes them with one syncfs, moves them, and flushes the moves.
+ * The Maildir agent. Deliveries that come while the disk is busy are done together: one
+ * pool job writes them all, flushes them with one syncfs, moves them, and flushes the
+ * moves.
  */
 #include <string.h>
 #include <unistd.h>
@@ -66,7 +67,8 @@ CO void maildir_free(struct maildir *m)
 	mem_free(m);
 }
 
-/* The mailbox of this copy: one that an earlier copy opened, or its own. On the thread. */
+/* The mailbox of this copy: one that an earlier copy opened, or its own. On the thread.
+ */
 static int flight_box(struct flight *f, struct copy *c)
 {
 	int e;

@@ -70,7 +70,8 @@ static int box_open(const char *parent, const char *leaf, struct maildir_box *b)
 	b->dev = st.st_dev;
 	if (!b->made)
 		return 0;
-	/* Readers want it; deliveries do not. Whatever stands there is not ours to judge. */
+	/* Readers want it; deliveries do not. Whatever stands there is not ours to judge.
+	 */
 	cur = dir_open(b->self, "cur", &b->made);
 	if (cur >= 0)
 		close(cur);

@@ -1,7 +1,7 @@
 /*
- * One message file in one Maildir, step by step. These calls block: they are for pool threads
- * and for the local process. The way of the Maildir specification: written to tmp/, flushed,
- * moved to new/ without overwriting, the move flushed.
+ * One message file in one Maildir, step by step. These calls block: they are for pool
+ * threads and for the local process. The way of the Maildir specification: written to
+ * tmp/, flushed, moved to new/ without overwriting, the move flushed.
  *
  * Nothing below the mailbox's parent directory is followed if it is a symbolic link, and
  * nothing outside the mailbox is touched.
@@ -35,7 +35,8 @@ struct maildir_file {
 	char stored[MAILDIR_NAME_MAX + 32]; /* in new/, once moved: with its size */
 };
 
-/* "/var/mail/shop.net/guest": parent directory and last component. 0; -EBADMSG not absolute,
+/* "/var/mail/shop.net/guest": parent directory and last component. 0; -EBADMSG not
+ * absolute,
  * "..", too long … */
 MUST_USE int maildir_path_split(struct str path, struct str *parent, struct str *leaf);
 
@@ -64,9 +65,10 @@ MUST_USE int maildir_box_sync(struct maildir_box *b);
 
 /*
  * CRLF to LF in place, as every Maildir reader expects; returns the bytes that remain.
- * A CR that ends one block and an LF that begins the next belong together: the caller keeps
- * one byte free before p, and *held is carried from block to block (false at the start). When
- * it was held and proved bare, *back is set and p[-1] is a CR that belongs to the text.
+ * A CR that ends one block and an LF that begins the next belong together: the caller
+ * keeps one byte free before p, and *held is carried from block to block (false at the
+ * start). When it was held and proved bare, *back is set and p[-1] is a CR that belongs
+ * to the text.
  */
 size_t maildir_lf(char *p, size_t n, bool *held, bool *back);
 

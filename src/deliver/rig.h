@@ -1,4 +1,5 @@
-/* For tests: agents with a fake spool that holds one message, and a directory to write to. */
+/* For tests: agents with a fake spool that holds one message, and a directory to write
+ * to. */
 #ifndef DELIVER_RIG_H
 #define DELIVER_RIG_H
 

@@ -6,7 +6,8 @@
 
 #include "base/varint.h"
 
-/* What a kind must leave free for those that matter more; the farewell may fill it all. */
+/* What a kind must leave free for those that matter more; the farewell may fill it all.
+ */
 enum {
 	ROOM_WIRE = 6 * 1024,
 	ROOM_DECISION = 3 * 1024,

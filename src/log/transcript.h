@@ -1,7 +1,7 @@
 /*
- * The transcript: what happened in one conversation, as bounded records. The log line, the
- * explain page, traces and golden files of tests are views of it.
- * Library functions note() here and return an error; they do not log.
+ * The transcript: what happened in one conversation, as bounded records. The log line,
+ * the explain page, traces and golden files of tests are views of it. Library functions
+ * note() here and return an error; they do not log.
  */
 #ifndef LOG_TRANSCRIPT_H
 #define LOG_TRANSCRIPT_H
@@ -22,8 +22,8 @@ struct transcript {
 	struct buf data;  /* encoded records: what transcript_next reads */
 	int64_t start_us; /* wall time of the first record */
 	int64_t last_us;
-	uint64_t
-		dropped; /* wire lines left out when it was full; verdicts are kept longest */
+	uint64_t dropped; /* wire lines left out when it was full; verdicts are kept
+			     longest */
 };
 
 struct note {
@@ -40,8 +40,8 @@ void transcript_notef(struct transcript *t, enum note_kind kind, int64_t wall_us
 void transcript_clear(struct transcript *t); /* keeps memory */
 void transcript_done(struct transcript *t);
 
-/* Walk encoded records. data is advanced; *at_us carries the time, set it to start_us first.
- * False at the end or at the first malformed record. ret->text is borrowed. */
+/* Walk encoded records. data is advanced; *at_us carries the time, set it to start_us
+ * first. False at the end or at the first malformed record. ret->text is borrowed. */
 bool transcript_next(struct str *data, int64_t *at_us, struct note *ret);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Watching a header pass by: where it ends, how large it is, how many Received lines it has.
- * Push: feed spans of any cut; no look-back, no copy. RFC 5322 2.2, RFC 5321 6.3 (loops).
+ * Watching a header pass by: where it ends, how large it is, how many Received lines it
+ * has. Push: feed spans of any cut; no look-back, no copy. RFC 5322 2.2, RFC 5321 6.3
+ * (loops).
  */
 #ifndef MIME_HEADER_H
 #define MIME_HEADER_H

@@ -132,10 +132,15 @@ static void put_text(struct pen *p, struct str s, struct str indent)
 	}
 }
 
+static bool said(struct str s)
+{
+	return str_trim(s).n > 0;
+}
+
 /* "Name: type; value", or nothing when there is no value. */
 static void put_field(struct pen *p, struct str name, struct str type, struct str value)
 {
-	if (str_trim(value).n == 0)
+	if (!said(value))
 		return;
 	put(p, name);
 	put(p, STR(": "));
@@ -289,12 +294,12 @@ static void tell_rcpt(struct pen *p, const struct report_rcpt *rcpt)
 	put(p, STR("  <"));
 	put_text(p, rcpt->final, STR("    "));
 	put_line(p, STR(">"));
-	if (rcpt->remote_mta.n) {
+	if (said(rcpt->remote_mta)) {
 		put(p, STR("    "));
 		put_text(p, rcpt->remote_mta, STR("    "));
 		put_line(p, STR(" said:"));
 	}
-	if (rcpt->reply.n) {
+	if (said(rcpt->reply)) {
 		put(p, STR("    "));
 		put_text(p, rcpt->reply, STR("    "));
 		end_line(p);
@@ -373,7 +378,8 @@ static void put_rcpt_fields(struct pen *p, const struct report_rcpt *rcpt)
 	end_line(p);
 	put_field(p, STR("Remote-MTA"), STR("dns; "), rcpt->remote_mta);
 	put_field(p, STR("Diagnostic-Code"),
-		  rcpt->remote_mta.n ? STR("smtp; ") : STR("X-Postern; "), rcpt->reply);
+		  said(rcpt->remote_mta) ? STR("smtp; ") : STR("X-Postern; "),
+		  rcpt->reply);
 	put_date(p, STR("Last-Attempt-Date"), rcpt->last_attempt_us);
 	if (rcpt->action == REPORT_DELAYED)
 		put_date(p, STR("Will-Retry-Until"), rcpt->will_retry_until_us);

@@ -1,4 +1,4 @@
-/* Writing delivery status notifications: RFC 3464 in a multipart/report (RFC 6522). Pure. */
+/* Delivery status notifications: RFC 3464 in a multipart/report of RFC 6522. Pure. */
 #ifndef MIME_REPORT_H
 #define MIME_REPORT_H
 
@@ -13,7 +13,7 @@ enum report_action {
 	REPORT_ACTION_COUNT
 };
 
-/* Times of 0 and empty strings are left out of the report. All is borrowed. */
+/* Times of 0 and empty (or blank) strings are left out of the report. All is borrowed. */
 struct report_rcpt {
 	struct str final;      /* address */
 	struct str original;   /* ORCPT, decoded: "rfc822;a@b", or empty */
@@ -41,10 +41,10 @@ struct report {
 };
 
 /*
- * The report up to the place where the original (or its header) goes, and what follows it.
- * The caller writes head, the original bytes, tail. Lines end in CRLF and have at most 998
- * bytes. Text from outside is cleaned of controls (H24), and without utf8 of 8-bit bytes; it
- * is never at the start of a line.
+ * The report up to the place where the original (or its header) goes, and what follows
+ * it. The caller writes head, the original bytes, tail. Lines end in CRLF and have at
+ * most 998 bytes. Text from outside is cleaned of controls (H24), and without utf8 of
+ * 8-bit bytes; it is never at the start of a line.
  */
 void report_head(const struct report *r, struct buf *ret);
 void report_tail(const struct report *r, struct buf *ret);

@@ -8,8 +8,8 @@
 size_t columns_of(struct str s);
 
 /*
- * Take from the front of s (valid UTF-8) what fits into width columns, if possible up to a
- * blank, which is dropped. At least one character is taken.
+ * Take from the front of s (valid UTF-8) what fits into width columns, if possible up to
+ * a blank, which is dropped. At least one character is taken.
  */
 struct str columns_take(struct str *s, size_t width);
 

@@ -1,8 +1,8 @@
 /*
  * The record: transcripts kept on disk so that everything can be explained afterwards.
- * Append-only files record/NNNNNNNN.rec beside the spool, written by a thread of their own,
- * not synced (the record explains, it does not protect), the oldest removed when all are
- * over bytes_max. Readable without the server.
+ * Append-only files record/NNNNNNNN.rec beside the spool, written by a thread of their
+ * own, not synced (the record explains, it does not protect), the oldest removed when all
+ * are over bytes_max. Readable without the server.
  */
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
@@ -11,7 +11,8 @@
 #include "log/transcript.h"
 
 enum episode_kind {
-	EPISODE_RECEIVE, /* one transaction of a connection, or a connection without one */
+	EPISODE_RECEIVE, /* one transaction of a connection, or a connection without one
+			  */
 	EPISODE_DELIVER, /* one attempt at one next hop */
 	EPISODE_ADMIN,   /* an operator changed something */
 };
@@ -49,11 +50,12 @@ struct record_query {
 	bool last;        /* the newest message or, without one, the newest connection */
 	uint64_t message; /* or 0 */
 	uint64_t connection;
-	struct str address; /* sender or recipient, any case; or a peer's IP; or empty */
+	struct str address;  /* sender or recipient, any case; or a peer's IP; or empty */
 	size_t episodes_max; /* that match by themselves; 0: 1000 */
 };
-/* Episodes that match, oldest first, strings in the arena, n of them; each message's episodes
- * come with the first episode of its connection (the greeting). 0; -ENOENT none; -E…. */
+/* Episodes that match, oldest first, strings in the arena, n of them; each message's
+ * episodes come with the first episode of its connection (the greeting). 0; -ENOENT none;
+ * -E…. */
 MUST_USE int record_find(const char *dir, const struct record_query *q, struct arena *a,
 			 struct episode **ret, size_t *n);
 

@@ -275,7 +275,8 @@ static void test_many_threads(void **state)
 	finish(&s);
 }
 
-/* Every prefix and every changed byte of an entry: nothing is read that was not written. */
+/* Every prefix and every changed byte of an entry: nothing is read that was not written.
+ */
 static void test_entry_damage(void **state)
 {
 	struct episode e = { .kind = EPISODE_ADMIN,

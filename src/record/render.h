@@ -20,8 +20,8 @@ enum {
 struct record_view {
 	size_t width; /* in columns; 0: RECORD_WIDTH */
 	enum record_lang lang;
-	/* How ids are written (the spool knows); NULL: in hexadecimal. ret has RECORD_ID_TEXT
-	 * bytes. */
+	/* How ids are written (the spool knows); NULL: in hexadecimal. ret has
+	 * RECORD_ID_TEXT bytes. */
 	struct str (*id_text)(uint64_t id, char *ret);
 };
 

@@ -49,7 +49,8 @@ static const struct line content[] = {
 	{ NOTE_SERVER, 4, "250 ok" },
 };
 
-/* Three questions at once, an answer of two lines, and bytes that would move a terminal. */
+/* Three questions at once, an answer of two lines, and bytes that would move a terminal.
+ */
 static const struct line pipelined[] = {
 	{ NOTE_CLIENT, 1, "EHLO x" },
 	{ NOTE_SERVER, 1, "250-mx\x1b[2J" },
@@ -146,8 +147,9 @@ static void test_widths(void **state)
 
 		record_render(&e, 1, &view, &out);
 		rest = buf_str(&out);
-		assert_true(str_split(&rest, '\n', &line) &&
-			    str_split(&rest, '\n', &line));
+		do
+			assert_true(str_split(&rest, '\n', &line));
+		while (!str_starts(line, STR("-")));
 		assert_int_equal(line.n, want[i]);
 	}
 }

@@ -54,8 +54,11 @@ static struct str take_word(struct str *s)
 
 static enum smtp_verb verb_of(struct str word)
 {
+	char first = word.n ? ch_lower(word.p[0]) : 0;
+
 	for (size_t i = 0; i < VERB_COUNT; i++)
-		if (str_eq_nocase(word, verbs[i].name))
+		if (first == ch_lower(verbs[i].name.p[0]) &&
+		    str_eq_nocase(word, verbs[i].name))
 			return (enum smtp_verb)i;
 	for (size_t i = 0; i < COUNT_OF(foreign); i++)
 		if (str_eq_nocase(word, foreign[i]))
@@ -77,10 +80,14 @@ struct smtp_command smtp_command_parse(struct str line)
 /* S25: NUL, CR and the like have no place in a command. */
 static bool holds_control(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (ch_control(s.p[i]) && s.p[i] != '\t')
-			return true;
-	return false;
+	bool found = false;
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		found |= (c < ' ' && c != '\t') || c == 127;
+	}
+	return found;
 }
 
 /* "FROM:" or "TO:" in any case, and the path behind it. */
@@ -129,7 +136,7 @@ static int value_check(struct str s, bool utf8)
 	return str_find(s, '=') < 0 ? 0 : -EINVAL;
 }
 
-/* The next parameter. 1; 0 none is left; -EINVAL, -EILSEQ with what can be named of it. */
+/* The next parameter. 1; 0 none is left; -EINVAL, -EILSEQ: ret->key names it. */
 static int take_param(struct str *args, bool utf8, struct param *ret)
 {
 	struct str word = take_word(args);

@@ -10,7 +10,7 @@ enum smtp_verb {
 #undef VERB
 	VERB_COUNT,
 	VERB_UNKNOWN = VERB_COUNT,
-	VERB_FOREIGN, /* another protocol: GET, POST, a TLS hello …: close at once (S36) */
+	VERB_FOREIGN, /* another protocol: GET, a TLS hello …: close at once (S36) */
 };
 
 struct smtp_verb_info {
@@ -32,7 +32,7 @@ struct smtp_command {
 /* Any case, blanks before and after the verb. Never fails: unknown is a verb, too. */
 struct smtp_command smtp_command_parse(struct str line);
 
-/* Extensions that change the grammar. Without esmtp every parameter is one not offered. */
+/* Extensions that change the grammar. Without esmtp no parameter is offered. */
 struct smtp_grammar {
 	bool esmtp;    /* parameters are allowed: EHLO was said */
 	bool smtputf8; /* MAIL: SMTPUTF8 is offered. RCPT: this MAIL had it. */
@@ -74,12 +74,12 @@ struct smtp_rcpt {
 };
 
 /*
- * args: what smtp_command gave. Blanks around the colon are allowed (the founding text's form).
+ * args: what smtp_command_parse gave. Blanks around the colon are allowed.
  * <> is a sender only, <Postmaster> a recipient only. ret borrows from args.
- * 0; -EBADMSG syntax, control characters; -EMSGSIZE path part too long; -EILSEQ 8-bit text out
- * of place (an address in UTF-8 and no SMTPUTF8 behind it, too);
- * -EOPNOTSUPP a parameter that is not offered (*bad names it); -EINVAL a parameter that is
- * malformed, repeated or contradictory (*bad names it).
+ * 0; -EBADMSG syntax, control characters; -EMSGSIZE path part too long; -EILSEQ 8-bit
+ * text out of place (an address in UTF-8 and no SMTPUTF8 behind it, too); -EOPNOTSUPP a
+ * parameter that is not offered (*bad names it); -EINVAL a parameter that is malformed,
+ * repeated or contradictory (*bad names it).
  */
 MUST_USE int smtp_mail_parse(struct str args, struct smtp_grammar g,
 			     struct smtp_mail *ret, struct str *bad);
@@ -90,8 +90,8 @@ MUST_USE int smtp_rcpt_parse(struct str args, struct smtp_grammar g,
 MUST_USE int smtp_bdat_parse(struct str args, uint64_t max, uint64_t *size, bool *last);
 
 /*
- * xtext, RFC 3461 4. Decode appends to ret; 0; -EBADMSG malformed, or the result would hold a
- * control or bad UTF-8 (ret is then as before); -ENOMEM. Encode always gives ASCII.
+ * xtext, RFC 3461 4. Decode appends to ret: 0; -EBADMSG malformed, or a control or bad
+ * UTF-8 would come out (ret is then as before); -ENOMEM. Encode always gives ASCII.
  */
 MUST_USE int smtp_xtext_decode(struct str s, struct buf *ret);
 void smtp_xtext_encode(struct str s, struct buf *ret);

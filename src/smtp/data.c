@@ -69,11 +69,12 @@ static void count_line(struct smtp_data *d, size_t n, bool ends)
 }
 
 /*
- * Pass over bytes that are content, line by line; with dots, stop before a line that begins
- * with one. The number of bytes passed.
+ * Pass over bytes that are content, line by line; with dots, stop before a line that
+ * begins with one. The number of bytes passed.
  *
- * Each LF is looked at, so bare ones are found on the way. Bare CRs are found by counting:
- * there must be as many CRs as pairs. One memchr per line and one pass in lanes do it all.
+ * Each LF is looked at, so bare ones are found on the way. Bare CRs are found by
+ * counting: there must be as many CRs as pairs. One memchr per line and one pass in lanes
+ * do it all.
  */
 static size_t pass(struct smtp_data *d, struct str s, bool dots)
 {

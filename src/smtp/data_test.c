@@ -141,7 +141,7 @@ static void line_length_is_watched(void **state)
 	      STR("1234567890\r\n1234567890\r\n"), 0, STR(""));
 }
 
-/* The lanes of the census: each place of a long line, and more lines than a lane counts. */
+/* The lanes of the census: each place in them, and more lines than a lane can count. */
 static void flaws_are_found_at_every_place(void **state)
 {
 	static const struct {

@@ -1,4 +1,4 @@
-/* Service extensions: what EHLO offers, and reading what a peer offers. smtp/extensions.def */
+/* Service extensions: what EHLO offers, written and read; the table: extensions.def. */
 #ifndef SMTP_EXT_H
 #define SMTP_EXT_H
 
@@ -25,10 +25,10 @@ static inline bool smtp_offers(const struct smtp_offer *o, enum smtp_ext x)
 
 struct str smtp_ext_keyword(enum smtp_ext x);
 
-/* The lines after the greeting of an EHLO reply, separated by '\n', for smtp_reply.text. */
+/* The lines after the first of an EHLO reply, separated by '\n', for smtp_reply.text. */
 void smtp_offer_write(const struct smtp_offer *o, struct buf *ret);
 
-/* One line of a peer's EHLO reply, keyword and arguments, any case; unknown ones are skipped. */
+/* One line of a peer's EHLO reply: keyword and arguments, any case, unknown or not. */
 void smtp_offer_read(struct str line, struct smtp_offer *o);
 
 #endif

@@ -117,8 +117,8 @@ static bool hyphen_outside(struct str label)
 }
 
 /*
- * Labels between dots. A label in UTF-8 may be longer than its A-label, which alone has the
- * limit of 63; turning one into the other is the resolver's work (RFC 5890 2.3.2.1).
+ * Labels between dots. A label in UTF-8 may be longer than its A-label, which alone has
+ * the limit of 63; turning one into the other is the resolver's work.
  */
 static int take_domain(struct str *at, bool utf8)
 {

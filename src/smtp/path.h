@@ -15,31 +15,31 @@ enum {
 };
 
 struct smtp_path {
-	struct str
-		address; /* local@domain as given, without brackets and source route; "" for <> */
-	struct str local;  /* as given: quotes and backslashes included */
-	struct str domain; /* "" for <> and for a bare <Postmaster> */
-	bool null;         /* <> */
-	bool quoted;       /* the local part is a quoted string */
-	bool utf8;         /* holds a byte above 127 */
-	bool literal;      /* the domain is an address literal, brackets included */
-	bool routed;       /* a source route was there and was dropped */
+	struct str address; /* local@domain as given, without brackets and route; "" for
+			       <> */
+	struct str local;   /* as given: quotes and backslashes included */
+	struct str domain;  /* "" for <> and for a bare <Postmaster> */
+	bool null;          /* <> */
+	bool quoted;        /* the local part is a quoted string */
+	bool utf8;          /* holds a byte above 127 */
+	bool literal;       /* the domain is an address literal, brackets included */
+	bool routed;        /* a source route was there and was dropped */
 };
 
 /*
- * "<a@b>", "<>", "<@relay:a@b>", "<Postmaster>", and, tolerantly, a bare a@b without brackets.
- * in: bytes after the colon, blanks before the path allowed; advanced past what was read,
- * and left alone on failure. Bare forms end at a blank or at the end of in.
- * 0; -EBADMSG bad syntax; -EMSGSIZE a part is too long; -EILSEQ 8-bit without utf8, or bad UTF-8.
+ * "<a@b>", "<>", "<@relay:a@b>", "<Postmaster>", and, tolerantly, a bare a@b or
+ * Postmaster that ends at a blank or with in. in: bytes after the colon, blanks before
+ * the path allowed; advanced past what was read, left alone on failure. 0; -EBADMSG bad
+ * syntax; -EMSGSIZE a part is too long; -EILSEQ 8-bit without utf8, or bad UTF-8.
  */
 MUST_USE int smtp_path_parse(struct str *in, bool utf8, struct smtp_path *ret);
 
-/* Whole-string forms. A domain has letters, digits and hyphens in labels, no trailing dot. */
+/* Whole-string forms. A domain has no trailing dot and no underscore. */
 MUST_USE int smtp_mailbox_parse(struct str s, bool utf8, struct smtp_path *ret); /* a@b */
 bool smtp_domain_valid(struct str s, bool utf8);
 /* "[192.0.2.1]", "[IPv6:…]"; 0 or -EBADMSG. "[tag:…]" of other kinds is -EBADMSG, too. */
 MUST_USE int smtp_literal_parse(struct str s, struct addr *ret);
-/* The argument of HELO: a domain, a literal, or (tolerantly: "my_pc") any printable word. */
+/* The argument of HELO: a domain, a literal, or (tolerantly) any printable word. */
 bool smtp_helo_valid(struct str s, bool utf8);
 
 /* The local part unquoted: "\"a b\"" becomes "a b". Bytes appended to ret. */

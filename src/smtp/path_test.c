@@ -366,9 +366,10 @@ static bool any_of(struct str s, const char *const *names)
 }
 
 /*
- * What SMTP says to a category: the names with RFC5321 are its grammar, DNS is not asked, and
- * comments, folding and obsolete forms belong to headers only. Two differ on purpose: an IPv6
- * address with one group behind "::" is clear enough, and paths may be long (path.h).
+ * What SMTP says to a category: the names with RFC5321 are its grammar, DNS is not asked,
+ * and comments, folding and obsolete forms belong to headers only. Two differ on purpose:
+ * an IPv6 address with one group behind "::" is clear enough, and paths may be long
+ * (path.h).
  */
 static bool must_accept(struct str category, struct str diagnosis)
 {
@@ -384,7 +385,7 @@ static bool must_accept(struct str category, struct str diagnosis)
 static struct buf read_vectors(void)
 {
 	const char *folder = getenv("POSTERN_VECTORS");
-	char path[4096], chunk[4096];
+	char path[1000], chunk[1000];
 	struct buf text = { 0 };
 	ssize_t n;
 	int fd;

@@ -5,12 +5,24 @@
 /* "250-" and CRLF */
 enum { WIRE_FRAME_BYTES = 6 };
 
+/* Printable ASCII at the start of s: nearly always all of it. */
+static size_t plain_run(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= ' ' && s.p[n] <= '~')
+		n++;
+	return n;
+}
+
 /* Text for one line: what is not printable becomes '?', line breaks too. */
 static void add_clean(struct buf *out, struct str s)
 {
 	while (s.n) {
-		size_t n = utf8_printable(s);
+		size_t n = plain_run(s);
 
+		if (n == 0)
+			n = utf8_printable(s);
 		if (n == 0 && s.p[0] == '\t')
 			n = 1; /* RFC 5321 4.2.1: textstring may hold tabs */
 		buf_add(out, n ? str_sub(s, 0, n) : STR("?"));
@@ -23,7 +35,7 @@ static bool continuation(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* How much of a line fits into room bytes: to a blank when one is near, never in a character. */
+/* How much of a line fits into room: to a blank if one is near, to a whole character. */
 static size_t fold_at(struct str line, size_t room)
 {
 	size_t at = room;

@@ -1,7 +1,7 @@
 /*
  * Replies as values. RFC 5321 4.2; enhanced codes RFC 3463, 2034.
- * text may hold several lines, separated by '\n'; it never holds CR, NUL or other controls
- * (smtp_reply_write replaces them by '?').
+ * text may hold several lines, separated by '\n'; it never holds CR, NUL or other
+ * controls (smtp_reply_write replaces them by '?').
  */
 #ifndef SMTP_REPLY_H
 #define SMTP_REPLY_H
@@ -33,9 +33,9 @@ static inline bool smtp_reply_temporary(struct smtp_reply r)
 }
 
 /*
- * Append the wire form, each line with CRLF and within 512 bytes (longer text is folded into
- * further lines, at most REPLY_LINES_MAX). enhanced: prefix each line with the enhanced code
- * when there is one. RFC 5321 4.2.1, 4.5.3.1.5; RFC 2034 4.
+ * Append the wire form, each line with CRLF and within 512 bytes (longer text is folded
+ * into further lines, at most REPLY_LINES_MAX). enhanced: prefix each line with the
+ * enhanced code when there is one. RFC 5321 4.2.1, 4.5.3.1.5; RFC 2034 4.
  */
 void smtp_reply_write(struct smtp_reply r, bool enhanced, struct buf *out);
 
@@ -46,14 +46,15 @@ void smtp_reply_write(struct smtp_reply r, bool enhanced, struct buf *out);
 void smtp_reply_text(struct smtp_reply r, struct buf *out);
 MUST_USE int smtp_reply_text_parse(struct str s, struct smtp_reply *ret);
 
-/* What the world did, as a temporary reply: -ENOSPC 452 4.3.1, everything else 451 4.3.0. */
+/* What the world did, as a temporary reply: -ENOSPC 452 4.3.1, all else 451 4.3.0. */
 struct smtp_reply smtp_reply_from_errno(int err);
 
 /*
- * Reading replies: feed lines without CRLF until done. Text of all lines gathers in `text`,
- * cleaned, without enhanced codes. 1 complete: *ret is set, its text borrowed from p->text,
- * and the next line begins a new reply; 0 more lines follow; -EBADMSG malformed, changing
- * code, or too many lines or bytes; -ENOMEM. {0} is a parser at its start.
+ * Reading replies: feed lines without CRLF until done. Text of all lines gathers in
+ * `text`, cleaned, without enhanced codes. 1 complete: *ret is set, its text borrowed
+ * from p->text, and the next line begins a new reply; 0 more lines follow; -EBADMSG
+ * malformed, changing code, or too many lines or bytes; -ENOMEM. {0} is a parser at its
+ * start.
  */
 struct smtp_reply_parser {
 	struct smtp_reply head; /* what the lines so far say; private, as the rest */

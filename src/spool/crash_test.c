@@ -11,7 +11,7 @@
 #include "spool/disk_mem.h"
 #include "spool/store.h"
 
-enum { MESSAGES = 90, LARGE_EVERY = 15 };
+enum { MESSAGES = 300, LARGE_EVERY = 40, FAULT_MESSAGES = 40, SEEDS = 1 };
 
 /* What was promised about a message, as numbers of events on the disk. */
 struct promise {
@@ -28,6 +28,9 @@ struct run {
 	struct promise promises[MESSAGES];
 	unsigned count;
 	int problems;
+	unsigned rounds; /* 1: the short form */
+	size_t points;
+	uint64_t given_up;
 };
 
 static void problem_count(void *ctx, struct str line)
@@ -133,6 +136,7 @@ static CO void cut_one(struct run *r, size_t events, enum disk_cut how, uint64_t
 
 	assert_non_null(m);
 	r->problems = 0;
+	r->points++;
 	assert_int_equal(run_open(r, m, &s), 0);
 	run_check(r, s, events);
 	if (how == CUT_FLUSHED || how == CUT_EVERYTHING)
@@ -158,16 +162,27 @@ static CO void power_cuts(void *arg)
 	assert_int_equal(run_open(r, r->disk, &s), 0);
 	for (unsigned i = 0; i < MESSAGES; i++)
 		traffic_step(r, s, i);
+	r->given_up = disk_mem_unlinked(r->disk, "log/");
 	s->ops->close(s);
 	assert_int_equal(r->problems, 0);
 	events = disk_mem_events(r->disk);
 	for (size_t k = 0; k <= events; k++) {
-		cut_one(r, k, CUT_FLUSHED, 0);
-		cut_one(r, k, CUT_EVERYTHING, 0);
-		cut_one(r, k, CUT_ANY, k + 1);
-		cut_one(r, k, CUT_PREFIX, k + 1);
+		if (r->rounds > 1 || k % 3 == 0)
+			cut_one(r, k, CUT_FLUSHED, 0);
+		if (r->rounds > 1 || k % 3 == 1)
+			cut_one(r, k, CUT_EVERYTHING, 0);
+		for (unsigned round = 0; round < r->rounds; round++) {
+			if (r->rounds > 1 || k % 3 == 2)
+				cut_one(r, k, CUT_ANY, k * 1000 + round);
+			if (r->rounds > 1 || k % 3 == 0)
+				cut_one(r, k, CUT_PREFIX, k * 1000 + round);
+		}
 	}
+	print_message("%zu crash points, %zu events, %llu segments given up\n", r->points, events,
+		      (unsigned long long)r->given_up);
 }
+
+static unsigned rounds = SEEDS; /* from the command line: the long form */
 
 static void on_loop(co_fn *fn)
 {
@@ -178,6 +193,7 @@ static void on_loop(co_fn *fn)
 
 	assert_non_null(r);
 	assert_non_null(l);
+	r->rounds = rounds;
 	r->pool = pool_new(2);
 	r->disk = disk_mem_new();
 	assert_non_null(r->pool);
@@ -213,7 +229,7 @@ static CO bool fault_one(struct run *r, long n, int err)
 	if (rc < 0)
 		assert_int_equal(run_open(r, m, &s), 0);
 	CONTAINER_OF(s, struct store, spool)->backoff_us_least = 1;
-	for (unsigned i = 0; i < 40; i++)
+	for (unsigned i = 0; i < FAULT_MESSAGES; i++)
 		traffic_step(r, s, i);
 	s->ops->close(s);
 	failed = disk_mem_failed(m) == 1;
@@ -275,13 +291,17 @@ static void test_sick_disk(void **state)
 	on_loop(sick_disk);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	uint64_t n = 0;
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_power_cuts),
 		cmocka_unit_test(test_every_call_fails),
 		cmocka_unit_test(test_sick_disk),
 	};
 
+	if (argc > 1 && str_to_u64(str_from(argv[1]), 1000, &n) == 0)
+		rounds = (unsigned)n;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

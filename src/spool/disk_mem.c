@@ -622,3 +622,16 @@ int64_t disk_mem_size(struct disk_mem *m, const char *name)
 
 	return in ? (int64_t)in->data.n : -ENOENT;
 }
+
+uint64_t disk_mem_unlinked(struct disk_mem *m, const char *prefix)
+{
+	const struct event *e;
+	uint64_t n = 0;
+
+	pthread_mutex_lock(&m->lock);
+	e = (const void *)m->events.p;
+	for (size_t i = 0; i < m->events.n / sizeof(*e); i++)
+		n += e[i].kind == EVENT_UNLINK && str_starts(str_from(e[i].name), str_from(prefix));
+	pthread_mutex_unlock(&m->lock);
+	return n;
+}

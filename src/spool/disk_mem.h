@@ -42,6 +42,7 @@ MUST_USE struct disk_mem *disk_mem_cut(struct disk_mem *m, size_t events, enum d
 bool disk_mem_flip(struct disk_mem *m, const char *name, uint64_t at, unsigned bit);
 /* The n-th file's name, by order of creation; NULL at the end. */
 const char *disk_mem_name(struct disk_mem *m, size_t n);
+uint64_t disk_mem_unlinked(struct disk_mem *m, const char *prefix); /* files, so far */
 int64_t disk_mem_size(struct disk_mem *m, const char *name); /* or -ENOENT */
 
 #endif

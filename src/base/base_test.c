@@ -1,6 +1,0 @@
-#include "base/test.h"
-
-int main(void)
-{
-	return 0;
-}
