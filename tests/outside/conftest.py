@@ -19,8 +19,7 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         for server in getattr(item, "servers", []):
             if os.path.exists(server.log_path):
-                tail = server.log()[-6000:].decode(errors="replace")
-                report.sections.append((f"log of {server.dir}", tail))
+                report.sections.append((f"log of {server.dir}", server.log_tail()))
 
 
 @pytest.fixture(scope="session")
