@@ -3,7 +3,7 @@ PYTHON = /usr/bin/python3
 MESON = /usr/bin/meson
 PREFIX = /usr/local
 DESTDIR =
-ONCE =
+ONCE ?=
 ONLY =
 FUZZ_SECONDS = 60
 

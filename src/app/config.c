@@ -19,7 +19,7 @@ static void config_free(struct server_config *s)
 
 int app_config_read(const char *path, struct buf *ret)
 {
-	char block[16384];
+	char block[4096];
 	ssize_t n = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 

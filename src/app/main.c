@@ -109,7 +109,7 @@ static int serve(const struct cli *cli)
 {
 	struct serve_options opt = { 0 };
 	struct option_list rest = { 0 };
-	char directory[4096];
+	char directory[1024];
 	struct app_options o = { .descriptors_max = raise_descriptors() };
 	struct app_config *c = NULL;
 	int e = options_parse(&serve_table, cli, &opt, &rest);
@@ -126,7 +126,7 @@ static int check(const struct cli *cli)
 	CLEANUP(buf_done) struct buf page = { 0 };
 	struct check_options opt = { 0 };
 	struct option_list rest = { 0 };
-	char directory[4096];
+	char directory[1024];
 	struct app_options o = { .descriptors_max = raise_descriptors() };
 	struct app_config *c = NULL;
 	int e = options_parse(&check_table, cli, &opt, &rest);

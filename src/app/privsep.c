@@ -48,7 +48,7 @@ int privsep_drop(const struct privsep_user *user)
 
 int privsep_directory(struct str path, mode_t mode, const struct privsep_user *owner)
 {
-	char name[4096];
+	char name[1024];
 	bool made = false;
 	struct stat st;
 	int e = str_to_cstr(path, name, sizeof(name));

@@ -51,7 +51,7 @@ static void spool_problem(void *ctx, struct str line)
 static CO int open_spool(struct worker *w)
 {
 	const struct app_spool_settings *s = &w->config->set.spool;
-	char path[4096];
+	char path[1024];
 	struct spool_log_options o = { .path = path,
 				       .shards = w->n,
 				       .pool = w->pool,
@@ -77,7 +77,7 @@ static CO int open_spool(struct worker *w)
 static void open_record(struct worker *w)
 {
 	const struct app_record_settings *r = &w->config->set.record;
-	char path[4096];
+	char path[1024];
 	int e;
 
 	if (!r->keep)

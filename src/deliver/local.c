@@ -197,7 +197,7 @@ static int request_check(const struct request *r, const struct deliver_local_opt
  * it. */
 static int content_take(int fd, struct request *r, struct maildir_file *f, int err)
 {
-	char block[1 + 16384];
+	char block[1 + 7168];
 	bool held = false, back;
 
 	if (err == 0)

@@ -70,7 +70,7 @@ bool table_mailbox_name_ok(struct str name)
 /* A file named in the settings, whole, in the table's arena. */
 static int read_file(struct route_table *t, struct str path, struct str *ret)
 {
-	char name[4096];
+	char name[1024];
 	struct stat st;
 	int e = str_to_cstr(path, name, sizeof(name)), fd;
 	char *bytes;
