@@ -244,6 +244,15 @@ static void skeleton(const struct buf *b, struct buf *ret)
 	}
 }
 
+/* RFC 5322 3.2.2: a line of blanks alone looks like the end of a header to some. */
+static void assert_no_blank_lines(const struct buf *b)
+{
+	struct str rest = buf_str(b), line;
+
+	while (rest.n && str_split(&rest, '\n', &line))
+		assert_true(line.n == 1 || str_trim(line).n > 0);
+}
+
 /* RFC 5322 2.1.1, 2.2: CRLF only as a pair, no controls, lines of bounded length. */
 static void assert_clean(const struct buf *b, bool utf8)
 {
@@ -300,6 +309,7 @@ static void hostile_text_changes_no_structure(void **state)
 			s.field[i] = buf_str(&evil);
 			write_report(set(&s), &out);
 			assert_clean(&out, s.report.utf8);
+			assert_no_blank_lines(&out);
 			skeleton(&out, &have);
 			assert_str(buf_str(&have), buf_str(&want));
 		}
