@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "log/log.h"
 
 static const struct smtp_reply busy = { 451, 4, 3, 0, STR_INIT("busy") };
@@ -585,6 +586,42 @@ static void active_messages_are_bounded(void **state)
 	frame_run(body_active_max);
 }
 
+static long fail_after;
+static long failed;
+
+/* Twenty allocations in a row fail, from each place on: mail is late, never lost. */
+CO static void body_no_memory(struct frame *f)
+{
+	struct envelope_rcpt rcpts[] = { { .to = STR("yes@y.test") },
+					 { .to = STR("yes@z.test") },
+					 { .to = STR("no@y.test") } };
+	struct queue_stats s;
+
+	f->answer = by_name;
+	frame_submit(f, STR("yes@x.test"), rcpts, 3);
+	mem_fail_on(fail_after, 20);
+	frame_sleep(f, HOUR);
+	failed = mem_fail_off();
+	frame_sleep(f, HOUR);
+	assert_int_equal(frame_waiting(f), 0);
+	queue_stats(f->queue, &s);
+	assert_int_equal(s.delivered, 3); /* two of it, and the report */
+	assert_int_equal(s.failed, 1);
+	assert_int_equal(s.reports, 1);
+	assert_true(frame_text_has(f, "Status: 5.1.1"));
+}
+
+static void no_memory_delays_only(void **state)
+{
+	(void)state;
+	fail_after = 0;
+	do {
+		frame_run(body_no_memory);
+		fail_after++;
+	} while (failed > 0);
+	assert_true(fail_after > 20);
+}
+
 /* Thousands of attempts need not be read. */
 static int quiet(void **state)
 {
@@ -623,6 +660,7 @@ int main(void)
 		cmocka_unit_test(cancellation_keeps_known_results),
 		cmocka_unit_test(held_message_is_not_tried),
 		cmocka_unit_test(active_messages_are_bounded),
+		cmocka_unit_test(no_memory_delays_only),
 	};
 
 	return cmocka_run_group_tests(tests, quiet, loud);

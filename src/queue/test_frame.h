@@ -145,17 +145,23 @@ static inline void fake_choose(void *ctx, struct str address, struct arena *a,
 	if (str_eq(domain, STR("local.test")))
 		ret->agent = ROUTE_MAILDIR;
 	ret->key = arena_printf(a, "smtp:%.*s:25", STR_ARG(domain));
+	if (!ret->key.p) {
+		ret->agent = ROUTE_FAIL;
+		ret->reply = REPLY(451, 4, 3, 0, "no memory");
+	}
 }
 
-CO static inline void keep_text(struct frame *f, struct deliver_job *job)
+CO static inline bool keep_text(struct frame *f, struct deliver_job *job)
 {
 	ptrdiff_t n;
 
 	buf_clear(&f->text);
-	assert_int_equal(buf_reserve(&f->text, (size_t)job->size + 1), 0);
+	if (buf_reserve(&f->text, (size_t)job->size + 1) < 0)
+		return false;
 	n = f->real->ops->read(f->real, job->id, 0, f->text.p, (size_t)job->size);
 	assert_int_equal(n, job->size);
 	f->text.n = (size_t)n;
+	return true;
 }
 
 CO static inline void fake_deliver(struct deliver *d, struct deliver_job *job)
@@ -171,14 +177,14 @@ CO static inline void fake_deliver(struct deliver *d, struct deliver_job *job)
 		.first = arena_str(&f->arena, job->results[0].rcpt->to),
 		.sender = arena_str(&f->arena, job->envelope->sender),
 	};
-	if (!one->sender.n)
-		keep_text(f, job);
 	job->remote = STR("mx.remote.test");
 	job->hop_reports = f->hop_reports;
 	for (size_t i = 0; i < job->count; i++)
 		job->results[i].reply = f->answer ? f->answer(f, job,
 							      job->results[i].rcpt->to)
 						  : REPLY(250, 2, 0, 0, "taken");
+	if (!one->sender.n && !keep_text(f, job))
+		job->results[0].reply = REPLY(451, 4, 3, 0, "no memory");
 	one->code = job->results[0].reply.code;
 }
 
