@@ -22,10 +22,13 @@
 		.min = min_, .max = max_, .help = help_ \
 	}
 
-enum { DELIVER_HOUR_US_LOW = 3600 }; /* the longest waiting time, in seconds */
+enum {
+	WAIT_MAX_S = 3600,  /* the longest waiting time */
+	USER_BYTES = 16384, /* for an entry of the user table */
+};
 
 #define WAIT_MIN ((uint64_t)USEC_PER_SEC)
-#define WAIT_MAX ((uint64_t)DELIVER_HOUR_US_LOW * (uint64_t)USEC_PER_SEC)
+#define WAIT_MAX ((uint64_t)WAIT_MAX_S * (uint64_t)USEC_PER_SEC)
 
 static const struct conf_key keys[] = {
 	KEY_IN("connections_per_hop", CONF_T_COUNT, connections_per_hop, "20", 1, 1000,
@@ -63,11 +66,12 @@ const struct conf_schema deliver_schema = {
 
 static void user_name(struct deliver *d)
 {
-	char bytes[4096];
+	char *bytes = mem_alloc(USER_BYTES);
 	struct passwd pw, *found = NULL;
 
-	if (getpwuid_r(geteuid(), &pw, bytes, sizeof(bytes), &found) == 0 && found)
+	if (bytes && getpwuid_r(geteuid(), &pw, bytes, USER_BYTES, &found) == 0 && found)
 		snprintf(d->user, sizeof(d->user), "%s", found->pw_name);
+	mem_free(bytes);
 }
 
 static struct client_pool_settings pool_settings(const struct deliver_settings *s)

@@ -9,7 +9,7 @@
 #include "deliver/inner.h"
 #include "deliver/maildir_file.h"
 
-enum { REQUEST_LINE_MAX = 128, IDLE_DEFAULT_S = 300 };
+enum { REQUEST_LINE_MAX = 128, IDLE_DEFAULT_S = 300, BLOCK_BYTES = 16384 };
 
 #define LOCAL_BLOCK_WAIT_US (180 * USEC_PER_SEC)
 #define LOCAL_END_WAIT_US (600 * USEC_PER_SEC)
@@ -111,6 +111,7 @@ struct request {
 	size_t parent_n, head_n, leaf_n;
 	uint64_t size;
 	char parent[MAILDIR_PATH_MAX], leaf[MAILDIR_LEAF_MAX + 1], head[DELIVER_HEAD_MAX];
+	char block[1 + BLOCK_BYTES]; /* of content; the first byte stays free */
 };
 
 /* 0; -ECONNRESET the end came first. */
@@ -197,23 +198,23 @@ static int request_check(const struct request *r, const struct deliver_local_opt
  * it. */
 static int content_take(int fd, struct request *r, struct maildir_file *f, int err)
 {
-	char block[1 + 7168];
 	bool held = false, back;
 
 	if (err == 0)
 		err = maildir_file_write(f, str_of(r->head, r->head_n), STR_NONE);
 	for (uint64_t left = r->size; left > 0;) {
-		size_t n = left < sizeof(block) - 1 ? (size_t)left : sizeof(block) - 1;
-		int e = read_full(fd, block + 1, n);
+		size_t n = left < (size_t)BLOCK_BYTES ? (size_t)left
+						      : (size_t)BLOCK_BYTES;
+		int e = read_full(fd, r->block + 1, n);
 
 		if (e < 0)
 			return -EPIPE;
 		left -= n;
-		n = maildir_lf(block + 1, n, &held, &back);
+		n = maildir_lf(r->block + 1, n, &held, &back);
 		if (err == 0)
 			err = maildir_file_write(
 				f, STR_NONE,
-				str_of(back ? block : block + 1, back ? n + 1 : n));
+				str_of(back ? r->block : r->block + 1, back ? n + 1 : n));
 	}
 	if (err == 0 && held)
 		err = maildir_file_write(f, STR_NONE, STR("\r"));

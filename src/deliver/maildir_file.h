@@ -14,7 +14,7 @@
 #include "base/str.h"
 
 enum {
-	MAILDIR_PATH_MAX = 4096,
+	MAILDIR_PATH_MAX = 2048,
 	MAILDIR_LEAF_MAX = 255,
 	MAILDIR_NAME_MAX = 220, /* of the file, without ",S=…" */
 };
