@@ -32,7 +32,7 @@ static const struct option_spec specs[] = {
 	{ "lang", 0, OPTION_TEXT, ARGUMENT(lang), "en|de",
 	  "language of the explanations" },
 	{ "width", 0, OPTION_COUNT, ARGUMENT(width), "N",
-	  "columns of the table; by default 100" },
+	  "columns of the table" },
 	{ "classic", 0, OPTION_FLAG, ARGUMENT(classic), NULL,
 	  "speak as in the first days: helo, no extensions" },
 	{ "lmtp", 0, OPTION_FLAG, ARGUMENT(lmtp), NULL, "speak LMTP" },
