@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+enum { DRAIN_HURRY_US = 3000000 };
+
 static void order_arrived(struct post *p)
 {
 	struct order *o = CONTAINER_OF(p, struct order, post);
@@ -31,7 +33,7 @@ static CO void run_queue(void *arg)
 	queue_run(c->queue);
 }
 
-static int build(struct crew *c)
+static CO int build(struct crew *c)
 {
 	struct server_options server = { .spool = c->spool,
 					 .shard = c->shard,
@@ -75,9 +77,16 @@ static void configure(struct crew *c, struct app_config *to)
 
 static CO void stop(struct crew *c)
 {
-	server_stop(c->server, loop_now_us() + c->config->set.drain_us);
+	int64_t drain_us = c->config->set.drain_us;
+
+	if (atomic_load(c->hurry) && drain_us > DRAIN_HURRY_US)
+		drain_us = DRAIN_HURRY_US;
+	server_stop(c->server, loop_now_us() + drain_us);
 	queue_stop(c->queue);
-	group_join(&c->group);
+	if (atomic_load(c->hurry))
+		group_join_until(&c->group, loop_now_us() + DRAIN_HURRY_US);
+	else
+		group_join(&c->group);
 }
 
 static CO void carry_out(struct crew *c, struct order *o)

@@ -43,6 +43,7 @@ struct crew {
 	struct record *record;
 	struct peers *peers;
 	const struct deliver_local *local;
+	const atomic_bool *hurry; /* drain for seconds, not as configured */
 	struct server *server;
 	struct queue *queue;
 	struct deliver *deliver;

@@ -1,14 +1,17 @@
 #include "app/listeners.h"
 
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "rt/net.h"
 
-enum { BACKLOG = 4096 };
+enum { BACKLOG = 4096, PORT_WAIT_MS = 5000, PORT_WAIT_STEP_MS = 50 };
 
 static bool same_address(const struct addr *a, const struct addr *b)
 {
@@ -56,16 +59,25 @@ static int open_path(const struct addr *a, const struct privsep_user *owner)
 }
 
 /* A socket that the service manager opened for this very address, or -ENOENT. */
-static int take_inherited(struct listeners *l, const struct addr *a)
+static int take_inherited(const struct listeners *l, const struct addr *a)
 {
 	for (int fd = 3; fd < 3 + l->inherited; fd++) {
 		struct addr have = { .len = sizeof(have.ss) };
 
 		if (getsockname(fd, (struct sockaddr *)&have.ss, &have.len) == 0 &&
 		    same_address(&have, a))
-			return dup(fd);
+			return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	}
 	return -ENOENT;
+}
+
+static bool inherits(const struct listeners *l, const struct addr *a)
+{
+	int fd = take_inherited(l, a);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static struct listener_socket *find(struct listeners *l, const struct addr *a, unsigned loop)
@@ -105,6 +117,34 @@ static int add(struct listeners *l, const struct addr *a, unsigned loop, struct 
 	return 0;
 }
 
+/*
+ * SO_REUSEPORT would let a second server of the same user take half of our connections
+ * unnoticed. A socket without it cannot be bound beside another listener; one that belongs
+ * to a worker that is just ending is waited for.
+ */
+static int port_is_free(const struct addr *a)
+{
+	struct timespec step = { .tv_nsec = PORT_WAIT_STEP_MS * 1000000L };
+	int one = 1, e = -EADDRINUSE;
+
+	for (int waited = 0; e == -EADDRINUSE && waited < PORT_WAIT_MS; waited += PORT_WAIT_STEP_MS) {
+		int fd = socket(a->ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (fd < 0)
+			return -errno;
+		if (waited)
+			nanosleep(&step, NULL);
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		if (a->ss.ss_family == AF_INET6)
+			(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+		e = bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0 ? -errno : 0;
+		if (e == 0 && listen(fd, 1) < 0)
+			e = -errno;
+		close(fd);
+	}
+	return e;
+}
+
 static int add_everywhere(struct listeners *l, const struct addr *a, unsigned loops,
 			  struct str service, const struct privsep_user *owner)
 {
@@ -112,6 +152,8 @@ static int add_everywhere(struct listeners *l, const struct addr *a, unsigned lo
 
 	if (a->ss.ss_family == AF_UNIX)
 		return add(l, a, 0, service, owner);
+	if (!find(l, a, 0) && !inherits(l, a))
+		e = port_is_free(a);
 	for (unsigned loop = 0; e == 0 && loop < loops; loop++)
 		e = add(l, a, loop, service, owner);
 	return e;

@@ -8,6 +8,7 @@
 #include "admin/explain_cli.h"
 #include "admin/options.h"
 #include "admin/queue_cli.h"
+#include "admin/send_cli.h"
 #include "app/config.h"
 #include "app/master.h"
 
@@ -138,7 +139,7 @@ static int check(const struct cli *cli)
 		return page.err ? EX_OSERR : EX_OK;
 	}
 	o.directory = working_directory(directory, sizeof(directory));
-	e = load(path_of(cli, opt.config), &o, opt.json, opt.json ? cli->out : cli->err, &c);
+	e = load(path_of(cli, opt.config), &o, opt.json, cli->out, &c);
 	if (e == 0 && !opt.json)
 		(void)fprintf(cli->out, "%s: usable\n", path_of(cli, opt.config));
 	app_config_drop(c);
@@ -153,6 +154,7 @@ static const struct {
 	{ "check", "check a configuration file", check },
 	{ "explain", "show what happened to a message, and why", explain_cli },
 	{ "queue", "look at the queue and change it", queue_cli },
+	{ "send", "send a message, showing the dialogue", send_cli },
 };
 
 static void usage(FILE *out)

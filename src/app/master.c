@@ -305,6 +305,8 @@ static void begin_stop(struct master *m)
 	m->stopping = true;
 	notify_manager("STOPPING=1");
 	log_text(LOG_INFO, "stopping", 0, "no new sessions; those under way may finish");
+	/* Who connects from now on is refused at once instead of left waiting in a backlog. */
+	listeners_close(&m->listeners);
 	if (m->worker_sock >= 0 && wire_send(m->worker_sock, &w, -1) < 0)
 		kill(m->worker, SIGKILL);
 }
@@ -484,6 +486,27 @@ static int find_user(struct master *m)
 	return e;
 }
 
+/* 0, or the exit status. */
+static int prepare(struct master *m)
+{
+	struct addr bad = { 0 };
+	char where[ADDR_TEXT_MAX];
+	int e;
+
+	if (m->signals < 0)
+		return EX_OSERR;
+	if (find_user(m) < 0)
+		return EX_NOUSER;
+	if (make_places(m, m->config) < 0)
+		return EX_CANTCREAT;
+	e = listeners_match(&m->listeners, m->config, m->loops, &m->user, &bad);
+	if (e == 0)
+		return EX_OK;
+	log_text(LOG_ERROR, "listen_failed", e, "%.*s: is another server there already?",
+		 STR_ARG(addr_text(&bad, where)));
+	return EX_UNAVAILABLE;
+}
+
 int master_run(const char *path, struct app_config *config, const struct app_options *o)
 {
 	struct master m = { .path = path,
@@ -491,31 +514,20 @@ int master_run(const char *path, struct app_config *config, const struct app_opt
 			    .config = config,
 			    .worker_sock = -1,
 			    .backoff_ms = BACKOFF_MS_FIRST };
-	struct addr bad = { 0 };
-	char where[ADDR_TEXT_MAX];
-	int e;
+	int status;
 
 	m.loops = (unsigned)(config->set.loops ? config->set.loops
 					       : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
 	m.listeners.inherited = notify_sockets();
 	m.signals = open_signals();
-	if (m.signals < 0)
-		return EX_OSERR;
-	if (find_user(&m) < 0)
-		return EX_NOUSER;
-	if (make_places(&m, config) < 0)
-		return EX_CANTCREAT;
-	e = listeners_match(&m.listeners, config, m.loops, &m.user, &bad);
-	if (e < 0) {
-		log_text(LOG_ERROR, "listen_failed", e, "%.*s: is another server there already?",
-			 STR_ARG(addr_text(&bad, where)));
-		return EX_UNAVAILABLE;
+	status = prepare(&m);
+	if (status == EX_OK) {
+		start_worker(&m);
+		while (!m.stopping || m.worker)
+			turn(&m);
+		log_text(LOG_INFO, "stopped", 0, "all is in the spool");
 	}
-	start_worker(&m);
-	while (!m.stopping || m.worker)
-		turn(&m);
 	listeners_close(&m.listeners);
 	app_config_drop(m.config);
-	log_text(LOG_INFO, "stopped", 0, "all is in the spool");
-	return EX_OK;
+	return status;
 }

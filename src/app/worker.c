@@ -37,6 +37,7 @@ struct worker {
 	atomic_int order_error;
 	struct group line; /* listens to the master, also while draining */
 	struct waiter stop_asked;
+	atomic_bool orphan; /* the master is gone: end soon, another may want to begin */
 	int status;
 };
 
@@ -112,6 +113,7 @@ static int start_crews(struct worker *w)
 		c->record = w->record;
 		c->peers = w->peers;
 		c->local = &w->local;
+		c->hurry = &w->orphan;
 		list_init(&c->orders);
 		if (i == 0) {
 			c->loop = loop_self();
@@ -321,6 +323,7 @@ static CO void obey_master(void *arg)
 		}
 		log_text(LOG_WARN, "master_gone", got, "ending in order");
 		local_ask_close(&w->local_ask);
+		atomic_store(&w->orphan, true);
 		co_wake(&w->stop_asked);
 		return;
 	}

@@ -1,7 +1,7 @@
 /*
  * Questions and answers, used by session.c and body.c only. With PIPELINING (RFC 2920)
- * questions are queued and answers read later; without it each answer is read at once. The
- * text of the dialogue is the same.
+ * questions are queued and answers read later; without it each answer is read at once.
+ * The text of the dialogue is the same.
  */
 #ifndef CLIENT_ASK_H
 #define CLIENT_ASK_H
@@ -11,9 +11,9 @@
 void client_note(struct client *c, enum note_kind kind, struct str text);
 
 /*
- * Ask c->line (without CRLF) and put the answer to *ret, now or at the latest in client_sync.
- * Does nothing when the conversation is broken, closing or the group is lost. A line with
- * control characters breaks it: the callers have looked before.
+ * Ask c->line (without CRLF) and put the answer to *ret, now or at the latest in
+ * client_sync. Does nothing when the conversation is broken, closing or the group is
+ * lost. A line with control characters breaks it: the callers have looked before.
  */
 CO void client_ask(struct client *c, const char *verb, struct smtp_reply *ret);
 

@@ -1,4 +1,5 @@
-/* The content on its way out: DATA with stuffed dots (RFC 5321 4.5.2), or BDAT (RFC 3030). */
+/* The content on its way out: DATA with stuffed dots (RFC 5321 4.5.2), or BDAT (RFC
+ * 3030). */
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -24,8 +25,8 @@ bool client_uses_bdat(const struct client *c, const struct client_mail *m)
 }
 
 /*
- * Has the peer spoken although it is our turn? A refusal that comes early is taken; praise for
- * what it has not seen is none.
+ * Has the peer spoken although it is our turn? A refusal that comes early is taken;
+ * praise for what it has not seen is none.
  */
 static bool peer_early(const struct client *c)
 {
@@ -33,8 +34,8 @@ static bool peer_early(const struct client *c)
 }
 
 /*
- * 1: the peer refused before the end, the accepted recipients have its reply. There is no way
- * to stop but to hang up: a dot would deliver half a message.
+ * 1: the peer refused before the end, the accepted recipients have its reply. There is no
+ * way to stop but to hang up: a dot would deliver half a message.
  */
 static CO int take_early(struct sending *s)
 {
@@ -86,8 +87,8 @@ static CO ptrdiff_t block_read(struct sending *s, uint64_t n)
 }
 
 /*
- * The answers after the end of the data: one for all, or in LMTP one for each recipient that
- * was accepted, in their order (RFC 2033 4.2). From here on "250" means delivered.
+ * The answers after the end of the data: one for all, or in LMTP one for each recipient
+ * that was accepted, in their order (RFC 2033 4.2). From here on "250" means delivered.
  */
 static CO int final_replies(struct sending *s)
 {
@@ -157,7 +158,8 @@ static CO int send_data(struct sending *s)
 	return send_out(c);
 }
 
-/* Stray line ends and NUL pass in BINARYMIME only: the next hop may convert (ATTACKS S12). */
+/* Stray line ends and NUL pass in BINARYMIME only: the next hop may convert (ATTACKS
+ * S12). */
 static int chunk_check(struct sending *s, struct str block, bool last)
 {
 	if (s->m->body == CLIENT_BINARYMIME)
@@ -227,8 +229,9 @@ static CO int send_chunks(struct sending *s)
 }
 
 /*
- * The peer hung up on us in the middle. What it said before is worth more than "broken pipe":
- * 1 it said why it refuses, the accepted recipients have that reply; otherwise err.
+ * The peer hung up on us in the middle. What it said before is worth more than "broken
+ * pipe": 1 it said why it refuses, the accepted recipients have that reply; otherwise
+ * err.
  */
 static CO int last_words(struct sending *s, int err)
 {
@@ -236,7 +239,8 @@ static CO int last_words(struct sending *s, int err)
 
 	if ((err != -EPIPE && err != -ECONNRESET) || s->m->ended)
 		return err;
-	/* Reading goes on although writing failed; it does not wait, as nothing can be sent. */
+	/* Reading goes on although writing failed; it does not wait, as nothing can be
+	 * sent. */
 	c->err = 0;
 	c->io->err = 0;
 	if (take_early(s) == 1)

@@ -1,7 +1,7 @@
 /*
- * Opening a link to the next hop: "host:port", "[v6]:port", a numeric address, or the path of
- * a unix socket. Names come from dns/resolve. RFC 5321 5.1: the addresses of a host are tried
- * in order.
+ * Opening a link to the next hop: "host:port", "[v6]:port", a numeric address, or the
+ * path of a unix socket. Names come from dns/resolve. RFC 5321 5.1: the addresses of a
+ * host are tried in order.
  */
 #ifndef CLIENT_CONNECT_H
 #define CLIENT_CONNECT_H
@@ -17,8 +17,8 @@ struct client_target {
 };
 
 /*
- * "mx.example:25", "[2001:db8::1]:25", "192.0.2.1", "unix:/path", "/path". Without a port:
- * port_dflt. Slices into s. 0; -EBADMSG; -ERANGE the port.
+ * "mx.example:25", "[2001:db8::1]:25", "192.0.2.1", "unix:/path", "/path". Without a
+ * port: port_dflt. Slices into s. 0; -EBADMSG; -ERANGE the port.
  */
 MUST_USE int client_target_parse(struct str s, uint16_t port_dflt,
 				 struct client_target *ret);
@@ -43,7 +43,8 @@ void client_link_close(struct client_link *l);
 
 /*
  * Has the peer said or done anything since the last reply? True also for the end of the
- * connection; does not wait, does not read. A kept connection that is not quiet is not used.
+ * connection; does not wait, does not read. A kept connection that is not quiet is not
+ * used.
  */
 bool client_link_quiet(const struct client_link *l);
 

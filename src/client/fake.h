@@ -1,17 +1,15 @@
 /*
- * A scripted peer for tests: says and expects exactly what its script tells, over any stream.
- * A script is an array of lines, each with a letter in front:
+ * A scripted peer for tests: says and expects exactly what its script tells, over any
+ *stream. A script is an array of lines, each with a letter in front:
  *
  *	S text	send the line and CRLF		R text	send these bytes
- *	C text	expect this line		B	read a body up to CRLF.CRLF, keep it
- *	N n	read n bytes, keep them		W n	do nothing for n seconds
- *	F n	send n lines "250-…"		E	expect the end of the connection
- *	X	close				D	read and drop until the end
+ *	C text	expect this line		B	read a body up to CRLF.CRLF, keep
+ *it N n	read n bytes, keep them		W n	do nothing for n seconds F n
+ *send n lines "250-…"		E	expect the end of the connection X	close
+ *D	read and drop until the end
  */
 #ifndef CLIENT_FAKE_H
 #define CLIENT_FAKE_H
-
-#include <stdlib.h>
 
 #include "base/test.h"
 #include "rt/co.h"
@@ -104,10 +102,10 @@ static inline CO void fake_drain(struct fake *f)
 static inline CO bool fake_step(struct fake *f, const char *step)
 {
 	struct str text = str_from(step[1] ? step + 2 : "");
-	size_t n = 0;
+	uint64_t n = 0;
 
 	if (strchr("NWF", step[0]))
-		n = strtoul(step + 2, NULL, 10);
+		assert_int_equal(str_to_u64(text, UINT32_MAX, &n), 0);
 	switch (step[0]) {
 	case 'S':
 		stream_put(&f->stream, text);

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "base/rand.h"
 
-/* How long a limit that a peer has shown us (it refused one more connection) is kept to. */
+/* How long a limit that a peer has shown us (it refused one more connection) is kept to.
+ */
 #define CLIENT_CAP_KEEP_US (60 * USEC_PER_SEC)
 #define CLIENT_FREE_WAIT_US (2 * USEC_PER_SEC)
 
@@ -279,8 +280,8 @@ static struct client_conn *idle_take(struct client_hop *h)
 			h->pool->stats.reuses++;
 			return c;
 		}
-		/* The peer has closed it, or says 421: neither needs a QUIT. The hop lives
-		 * on: its caller holds a reference. */
+		/* The peer has closed it, or says 421: neither needs a QUIT. The hop
+		 * lives on: its caller holds a reference. */
 		conn_close(c);
 	}
 	return NULL;
@@ -329,7 +330,8 @@ static void why_errno(struct client_hop *h, const struct client_conn *c,
 	why_set(h, reply, true);
 }
 
-/* The peer will not talk to us. For the message that is a matter of time, not of content. */
+/* The peer will not talk to us. For the message that is a matter of time, not of content.
+ */
 static void why_refused(struct client_hop *h, struct smtp_reply r)
 {
 	char text[CLIENT_WHY_MAX];

@@ -1,10 +1,10 @@
 /*
  * Connections to next hops, kept for the next message, on one loop.
  *
- * A hop has at most connections_per_hop at once; who finds none free waits in line. A hop that
- * could not be reached is left alone for a while (30 s, doubling to 10 min): whoever asks
- * meanwhile is told the reason at once. Then one tries, and only if it gets through the others
- * follow. Idle connections end themselves with QUIT.
+ * A hop has at most connections_per_hop at once; who finds none free waits in line. A hop
+ * that could not be reached is left alone for a while (30 s, doubling to 10 min): whoever
+ * asks meanwhile is told the reason at once. Then one tries, and only if it gets through
+ * the others follow. Idle connections end themselves with QUIT.
  */
 #ifndef CLIENT_POOL_H
 #define CLIENT_POOL_H
@@ -67,10 +67,10 @@ struct client_why {
 };
 
 /*
- * A connection on which MAIL may be said. fresh: the idle ones of this hop, which have likely
- * died with the one that just did, are closed first. Notes of the connecting go
- * to `note`; the arena is for *why and for the client's reply texts until give.
- * 0; -EHOSTDOWN: *why says it; -ECANCELED; -ENOMEM.
+ * A connection on which MAIL may be said. fresh: the idle ones of this hop, which have
+ * likely died with the one that just did, are closed first. Notes of the connecting go to
+ * `note`; the arena is for *why and for the client's reply texts until give. 0;
+ * -EHOSTDOWN: *why says it; -ECANCELED; -ENOMEM.
  */
 struct client_take {
 	struct client_hop_at at;
@@ -82,7 +82,8 @@ struct client_take {
 CO MUST_USE int client_pool_take(struct client_pool *p, struct client_take *t,
 				 struct client_conn **ret);
 
-/* Back, for the next one if it is fit; otherwise it is closed (with QUIT where it helps). */
+/* Back, for the next one if it is fit; otherwise it is closed (with QUIT where it helps).
+ */
 CO void client_pool_give(struct client_pool *p, struct client_conn *c);
 
 struct client_pool_stats {

@@ -5,7 +5,8 @@
 #include "rt/loop.h"
 #include "smtp/command.h"
 
-/* RFC 5321 4.5.3.1.8: every server takes 100; most take more, and say so when they do not. */
+/* RFC 5321 4.5.3.1.8: every server takes 100; most take more, and say so when they do
+ * not. */
 enum { CLIENT_RCPTS_MAX = 1000 };
 
 #define CLIENT_QUIT_WAIT_US (5 * USEC_PER_SEC)
@@ -111,7 +112,8 @@ CO int client_hello(struct client *c, struct smtp_reply *ret)
 		offer_parse(c, ret->text);
 		return 0;
 	}
-	/* RFC 5321 3.2: a server of old; it gets plain SMTP. LMTP has no such fallback. */
+	/* RFC 5321 3.2: a server of old; it gets plain SMTP. LMTP has no such fallback.
+	 */
 	if (ret->code / 100 == 5 && !c->options.lmtp && !c->closing)
 		return hello_say(c, "HELO", true, ret);
 	return 0;
@@ -256,7 +258,8 @@ static CO int ask_envelope(struct client *c, struct client_mail *m,
 		client_ask(c, "DATA", data);
 	}
 	e = client_sync(c);
-	/* Without a clean start MAIL is refused as out of sequence: not the message's fault. */
+	/* Without a clean start MAIL is refused as out of sequence: not the message's
+	 * fault. */
 	if (e == 0 && reset.code != 0 && !smtp_reply_ok(reset) && !c->closing)
 		return client_break(c, -EPROTO);
 	return e;
@@ -296,8 +299,8 @@ static void fail_unanswered(struct client_mail *m, struct smtp_reply reply)
 	}
 }
 
-/* The peer said 354 though it refused every recipient: an empty message ends the state, and
- * nobody gets it. RFC 2920 3.1 */
+/* The peer said 354 though it refused every recipient: an empty message ends the state,
+ * and nobody gets it. RFC 2920 3.1 */
 static CO int dot_alone(struct client *c)
 {
 	struct smtp_reply ignored;

@@ -1,6 +1,7 @@
 /*
- * The sending conversation: SMTP (RFC 5321) and LMTP (RFC 2033), as one linear text over a
- * stream. Not told anything about queues: it is handed a message and a reader of its content.
+ * The sending conversation: SMTP (RFC 5321) and LMTP (RFC 2033), as one linear text over
+ *a stream. Not told anything about queues: it is handed a message and a reader of its
+ *content.
  *
  *	client_init(&c, &stream, &options);
  *	e = client_hello(&c, &reply);              greeting, EHLO
@@ -8,11 +9,13 @@
  *	client_quit(&c);
  *	client_done(&c);
  *
- * Whatever the peer does: every wait has a deadline, replies are bounded, no content is sent
- * unless the peer asked for it with 354 (or took the envelope, with BDAT), a message that was
- * broken off is never ended with a dot, and nothing sent holds a stray CR, LF or NUL.
+ * Whatever the peer does: every wait has a deadline, replies are bounded, no content is
+ *sent unless the peer asked for it with 354 (or took the envelope, with BDAT), a message
+ *that was broken off is never ended with a dot, and nothing sent holds a stray CR, LF or
+ *NUL.
  *
- * TLS has its place between EHLO and MAIL (RFC 3207): c->io is exchanged, then EHLO again.
+ * TLS has its place between EHLO and MAIL (RFC 3207): c->io is exchanged, then EHLO
+ *again.
  */
 #ifndef CLIENT_SESSION_H
 #define CLIENT_SESSION_H
@@ -96,16 +99,19 @@ void client_note_open(struct client *c);
 
 /*
  * Greeting, EHLO (HELO when the peer knows no EHLO, RFC 5321 3.2; LHLO).
- * 0: *ret is the last reply; only if it is 2yz may mail be offered. Otherwise as client_offer.
+ * 0: *ret is the last reply; only if it is 2yz may mail be offered. Otherwise as
+ * client_offer.
  */
 CO MUST_USE int client_hello(struct client *c, struct smtp_reply *ret);
 
 struct client_rcpt {
-	struct str to; /* forward-path without brackets */
-	uint8_t notify; /* bits: 1 NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY (spool/envelope.h) */
+	struct str to;  /* forward-path without brackets */
+	uint8_t notify; /* bits: 1 NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY (spool/envelope.h)
+			 */
 	struct str orcpt;        /* "rfc822;a@b", decoded; or empty */
 	struct smtp_reply reply; /* out: what became of this recipient */
-	bool own; /* out: the reply is ours, the peer was not asked or lacks an extension */
+	bool own; /* out: the reply is ours, the peer was not asked or lacks an extension
+		   */
 	bool waiting; /* private */
 };
 
@@ -131,9 +137,9 @@ struct client_mail {
 /*
  * Offer one message. 0: every recipient has a reply, and client_reusable() tells whether
  * the next message may follow. Otherwise the conversation is over and recipients whose
- * fate is unknown have code 0: -ETIMEDOUT; -ECONNRESET, -EPIPE … the link broke; -EPROTO the
- * peer does not speak SMTP; -EBADMSG our content is not clean; -EIO … the reader failed;
- * -ECANCELED; -ENOMEM.
+ * fate is unknown have code 0: -ETIMEDOUT; -ECONNRESET, -EPIPE … the link broke; -EPROTO
+ * the peer does not speak SMTP; -EBADMSG our content is not clean; -EIO … the reader
+ * failed; -ECANCELED; -ENOMEM.
  */
 CO MUST_USE int client_offer(struct client *c, struct client_mail *m);
 

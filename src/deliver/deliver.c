@@ -100,7 +100,8 @@ static void settings_copy(struct deliver *d, const struct deliver_settings *s)
 	d->settings.hostname = str_of(d->hostname, name.n);
 }
 
-int deliver_new(const struct deliver_settings *s, struct pool *pool, struct deliver **ret)
+CO int deliver_new(const struct deliver_settings *s, struct pool *pool,
+		   struct deliver **ret)
 {
 	struct dns_options dns = { .pool = pool };
 	struct client_pool_settings hops = pool_settings(s);

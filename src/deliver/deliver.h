@@ -51,8 +51,8 @@ extern const struct conf_schema deliver_schema;
 /* The agents of one loop, with their kept connections. pool: for files and name look-ups.
  * The settings are copied. */
 struct deliver;
-MUST_USE int deliver_new(const struct deliver_settings *s, struct pool *pool,
-			 struct deliver **ret);
+CO MUST_USE int deliver_new(const struct deliver_settings *s, struct pool *pool,
+			    struct deliver **ret);
 CO void deliver_free(struct deliver *d); /* says QUIT where it is quick */
 
 /* How mailboxes of other users are reached; without it they get a temporary reply. */

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,6 +75,13 @@ static inline CO void rig_main(void *arg)
 	deliver_free(r->d);
 }
 
+static inline int rig_remove(const char *path, const struct stat *st, int type,
+			     struct FTW *at)
+{
+	(void)st, (void)type, (void)at;
+	return remove(path);
+}
+
 static inline void rig_run(void (*test)(struct rig *r), void *extra)
 {
 	static const struct spool_ops ops = { .read = rig_read };
@@ -81,7 +89,6 @@ static inline void rig_run(void (*test)(struct rig *r), void *extra)
 	struct loop *l = loop_new(&o);
 	struct rig r = { .spool = { &ops }, .test = test, .extra = extra };
 	struct conf_diags diags = { .arena = &r.arena };
-	char command[128];
 
 	r.content = STR("Subject: x\r\n\r\nhello\r\n");
 	r.envelope.sender = STR("a@hidden.gov");
@@ -96,8 +103,7 @@ static inline void rig_run(void (*test)(struct rig *r), void *extra)
 	snprintf(r.dir, sizeof(r.dir), "/tmp/postern-deliver-XXXXXX");
 	assert_non_null(mkdtemp(r.dir));
 	assert_int_equal(loop_run(l, rig_main, &r), 0);
-	snprintf(command, sizeof(command), "rm -rf %s", r.dir);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(nftw(r.dir, rig_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
 	pool_free(r.threads);
 	arena_done(&r.arena);
 	transcript_done(&r.note);

@@ -186,7 +186,8 @@ static int entry_start(struct dns *d, const char *name, uint64_t hash,
 	return 0;
 }
 
-/* Letters, digits, hyphens, underscores, dots; lower case. What else would libc be told? */
+/* Letters, digits, hyphens, underscores, dots; lower case. What else would libc be told?
+ */
 static int name_clean(struct str name, char ret[DNS_NAME_BYTES_MAX + 1])
 {
 	if (name.n > 0 && name.p[name.n - 1] == '.')

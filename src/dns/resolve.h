@@ -1,6 +1,6 @@
 /*
- * Host names to addresses, for one loop. libc looks up on a pool thread (so /etc/hosts and
- * nsswitch count); answers are kept 60 s, failures 10 s, at most DNS_CACHE_MAX names.
+ * Host names to addresses, for one loop. libc looks up on a pool thread (so /etc/hosts
+ * and nsswitch count); answers are kept 60 s, failures 10 s, at most DNS_CACHE_MAX names.
  * One look-up serves everybody who asks for that name meanwhile.
  * The place of the validating resolver (DNSSEC, MX): struct dns_options.lookup.
  */

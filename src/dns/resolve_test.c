@@ -5,7 +5,8 @@
 
 #include "base/test.h"
 
-/* A resolver of our own: "up.example" has two addresses, "down.example" does not answer. */
+/* A resolver of our own: "up.example" has two addresses, "down.example" does not answer.
+ */
 static atomic_int asked;
 
 static int lookup(void *ctx, const char *name, struct addr *ret, size_t *n)

@@ -23,6 +23,7 @@ struct search {
 	struct buf
 		wanted; /* uint64_t: connections whose first episode is still to come */
 	uint64_t last_message, last_connection;
+	bool received; /* the reception of the message was met */
 	int err;
 };
 
@@ -124,7 +125,7 @@ static bool complete(const struct search *s, const struct episode *e, bool match
 	if (s->matched >= s->episodes_max)
 		return true;
 	if (s->q->message)
-		return match && e->kind == EPISODE_RECEIVE;
+		return s->received;
 	return s->q->connection && match && e->part == 0;
 }
 
@@ -137,6 +138,8 @@ static bool collect(struct search *s, const struct episode *e)
 		add(s, e);
 	if (match)
 		s->matched++;
+	if (match && e->kind == EPISODE_RECEIVE)
+		s->received = true;
 	if (match && e->connection && e->part > 0) {
 		(void)wanted_take(s, e->connection); /* once is enough */
 		buf_add_bytes(&s->wanted, &e->connection, sizeof(e->connection));
@@ -223,6 +226,25 @@ static int walk(struct search *s, int dir_fd, visit *each)
 	return s->err;
 }
 
+/* The parts of one connection stand together: what the client said after its message, such
+ * as QUIT, before the delivery that began meanwhile. */
+static void group_parts(struct episode *list, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct episode part = list[i];
+		size_t at = i;
+
+		if (part.kind != EPISODE_RECEIVE || !part.connection || !part.part)
+			continue;
+		while (at > 0 && list[at - 1].connection != part.connection)
+			at--;
+		if (at == 0)
+			continue;
+		memmove(&list[at + 1], &list[at], (i - at) * sizeof(part));
+		list[at] = part;
+	}
+}
+
 static int turn_round(struct search *s, struct episode **ret, size_t *n)
 {
 	struct episode *list = arena_alloc(s->arena, s->n * sizeof(*list));
@@ -232,6 +254,7 @@ static int turn_round(struct search *s, struct episode **ret, size_t *n)
 		return -ENOMEM;
 	for (const struct found *f = s->newest; f; f = f->older)
 		list[--i] = f->episode;
+	group_parts(list, s->n);
 	*ret = list;
 	*n = s->n;
 	return 0;

@@ -13,8 +13,9 @@
 
 enum {
 	BACKLOG_BYTES_MAX = 16 * 1024 * 1024,
-	BATCH_BYTES = 1024 * 1024, /* more than this is written at once */
-	BATCH_WAIT_MS = 20,        /* less is gathered for so long */
+	BATCH_BYTES = 1024 * 1024,    /* more than this is written at once */
+	BATCH_WAIT_MS = 20,           /* less is gathered for so long */
+	KEEP_BYTES = 4 * 1024 * 1024, /* a larger buffer is given back after a burst */
 	FILE_BYTES = 16 * 1024 * 1024,
 };
 
@@ -200,8 +201,8 @@ static void *writer(void *arg)
 		if (e < 0 || dropped)
 			complain(r, dropped, e);
 		buf_clear(&full);
-		if (full.cap > BATCH_BYTES)
-			buf_done(&full); /* after a burst the memory goes back */
+		if (full.cap > KEEP_BYTES)
+			buf_done(&full);
 		r->drain = full;
 		pthread_mutex_lock(&r->lock);
 		r->written_n = upto;

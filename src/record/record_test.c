@@ -154,7 +154,7 @@ static void test_queries(void **state)
 	assert_found(&s, Q(.address = STR("2001:DB8::5")), 11, 0);
 	assert_found(&s, Q(.address = STR("<user@HIDDEN.gov>"), .episodes_max = 2), 10, 0,
 		     12, 2, 0, 0);
-	assert_found(&s, Q(.address = STR("192.0.2.1")), 10, 0, 11, 1, 0, 0, 12, 2, 0, 0);
+	assert_found(&s, Q(.address = STR("192.0.2.1")), 10, 0, 11, 1, 12, 2, 0, 0, 0, 0);
 	assert_int_equal(find(&s, (struct record_query){ .message = 13 }), -ENOENT);
 	assert_int_equal(
 		find(&s, (struct record_query){ .address = STR("est@shop.net") }),

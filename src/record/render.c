@@ -16,6 +16,7 @@ enum place { IN_COMMANDS, IN_HEADER, IN_BODY, IN_LOGIN };
 struct table {
 	const struct record_view *view;
 	size_t width, column[3];
+	int64_t start_us; /* times are shown from here */
 	struct buf *out;
 	struct buf text; /* one note, made harmless */
 	enum place place;
@@ -238,22 +239,34 @@ static void title(struct table *t, const struct episode *e)
 	title_text(t, WORD_OUTCOME, e->outcome);
 }
 
-static void one(struct table *t, const struct episode *e)
+static void head(struct table *t, const struct episode *e)
 {
-	struct str notes = e->notes;
-	int64_t at = e->start_us;
-	struct note note;
-
 	t->place = IN_COMMANDS;
 	t->asked_n = 0;
 	t->between = t->spoken = false;
+	t->start_us = e->start_us;
 	title(t, e);
 	rule(t);
 	row(t, word(t, WORD_EXPLANATION), word(t, WORD_TO_SERVER),
 	    word(t, WORD_TO_CLIENT));
 	rule(t);
-	while (transcript_next(&notes, &at, &note))
-		note_lines(t, &note, e->start_us);
+}
+
+/* The end of a connection belongs under its last message: one dialogue, one table. */
+static bool goes_on(const struct episode *before, const struct episode *e)
+{
+	return e->connection && e->part == before->part + 1 &&
+	       before->connection == e->connection && before->message == e->message;
+}
+
+static void notes(struct table *t, const struct episode *e)
+{
+	struct str rest = e->notes;
+	int64_t at = e->start_us;
+	struct note note;
+
+	while (transcript_next(&rest, &at, &note))
+		note_lines(t, &note, t->start_us);
 	more_lines(t);
 }
 
@@ -275,9 +288,12 @@ void record_render(const struct episode *e, size_t n, const struct record_view *
 	t.column[1] = t.column[2] = inner * 32 / 100;
 	t.column[0] = inner - 2 * t.column[1];
 	for (size_t i = 0; i < n; i++) {
-		if (i)
-			buf_add_c(out, '\n');
-		one(&t, &e[i]);
+		if (i == 0 || !goes_on(&e[i - 1], &e[i])) {
+			if (i)
+				buf_add_c(out, '\n');
+			head(&t, &e[i]);
+		}
+		notes(&t, &e[i]);
 	}
 	if (t.text.err && !out->err)
 		out->err = t.text.err;

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "rt/co_switch.h"
+#include "rt/memcheck.h"
 
 enum { STACK_BYTES = 512 * 1024 };
 
@@ -23,6 +24,7 @@ struct flow {
 	struct co_context context, *back;
 	char *stack;
 	int turns, arg;
+	unsigned valgrind_id;
 	bool ended;
 };
 
@@ -33,6 +35,7 @@ static void flow_start(struct flow *f, void (*fn)(void *))
 	f->stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(f->stack != MAP_FAILED);
+	f->valgrind_id = VALGRIND_STACK_REGISTER(f->stack, f->stack + STACK_BYTES);
 	co_context_init(&f->context, f->stack, STACK_BYTES, fn, f);
 	f->context.fiber = co_fiber_new();
 }
@@ -41,6 +44,7 @@ static void flow_done(struct flow *f)
 {
 	CHECK(f->ended);
 	co_fiber_free(f->context.fiber);
+	VALGRIND_STACK_DEREGISTER(f->valgrind_id);
 	munmap(f->stack, STACK_BYTES);
 }
 

@@ -1,5 +1,6 @@
 #include "base/test.h"
 #include "rt/inside.h"
+#include "rt/memcheck.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -380,7 +381,7 @@ static CO void many_body(void *arg)
 
 static void a_hundred_thousand_can_be_parked(void **state)
 {
-	size_t n = RT_TSAN ? 20 : RT_ASAN ? 2000 : 100000;
+	size_t n = RT_TSAN ? 20 : RT_ASAN || RUNNING_ON_VALGRIND ? 2000 : 100000;
 	struct loop_options o = { .coroutines_max = n + 1 };
 	struct loop *l = loop_new(&o);
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -148,6 +149,30 @@ static void the_pool_runs_jobs_while_a_virtual_clock_stands(void **state)
 	pool_free(pool);
 }
 
+/* Ends once the loop sleeps in the kernel; gives up when it turns and turns instead. */
+static int until_asleep(void *arg)
+{
+	struct loop *l = arg;
+
+	for (int i = 0; i < 1000000 && !atomic_load(&l->asleep); i++)
+		sched_yield();
+	return atomic_load(&l->asleep) ? 0 : -EBUSY;
+}
+
+static CO void asleep_body(void *arg)
+{
+	assert_int_equal(pool_run(arg, until_asleep, loop_self(), "sleep"), 0);
+}
+
+static void a_virtual_clock_sleeps_while_threads_work(void **state)
+{
+	struct pool *pool = pool_new(1);
+
+	(void)state;
+	run(true, asleep_body, pool);
+	pool_free(pool);
+}
+
 struct borrowed {
 	struct pool *pool;
 	int fds[2];
@@ -258,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(posts_of_many_threads_arrive_in_order),
 		cmocka_unit_test(the_pool_runs_jobs_while_a_virtual_clock_stands),
+		cmocka_unit_test(a_virtual_clock_sleeps_while_threads_work),
 		cmocka_unit_test(a_job_is_not_left_by_cancellation),
 		cmocka_unit_test(files_are_read_by_the_pool),
 		cmocka_unit_test(loops_of_two_threads_share_a_pool),

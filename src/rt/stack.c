@@ -9,16 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "rt/co_switch.h"
-
-#if __has_include(<valgrind/valgrind.h>)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#include <valgrind/valgrind.h>
-#pragma GCC diagnostic pop
-#else
-#define VALGRIND_STACK_REGISTER(lo, hi) 0
-#define VALGRIND_STACK_DEREGISTER(id) (void)(id)
-#endif
+#include "rt/memcheck.h"
 
 #if RT_ASAN
 #include <sanitizer/asan_interface.h>

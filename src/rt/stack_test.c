@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "rt/inside.h"
+#include "rt/memcheck.h"
 
 static void stacks_are_reused_last_in_first_out(void **state)
 {
@@ -57,8 +58,8 @@ static void protected_guards_stop_before_max_map_count(void **state)
 	size_t n = 0;
 
 	(void)state;
-	if (RT_ASAN || RT_TSAN) {
-		print_message("skipped: takes too long with a sanitizer\n");
+	if (RT_ASAN || RT_TSAN || RUNNING_ON_VALGRIND) {
+		print_message("skipped: too many mappings for a sanitizer or valgrind\n");
 		return;
 	}
 	stack_pool_init(&p, 8 * KIB, sizeof(struct co));

@@ -245,11 +245,12 @@ CO int stream_idle(struct stream *s)
 /* Unread bytes up to and with the first LF; 0: there is none. from: where to look. */
 static size_t line_bytes(const struct stream *s, size_t from)
 {
-	const char *at = s->in + s->in_at;
-	const char *lf = NULL;
+	const char *at, *lf;
 
-	if (stream_unread(s) > from)
-		lf = memchr(at + from, '\n', stream_unread(s) - from);
+	if (stream_unread(s) <= from)
+		return 0;
+	at = s->in + s->in_at;
+	lf = memchr(at + from, '\n', stream_unread(s) - from);
 	return lf ? (size_t)(lf - at) + 1 : 0;
 }
 

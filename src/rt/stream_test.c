@@ -172,6 +172,42 @@ static void overlong_lines_leave_nothing_behind(void **state)
 		run(overlong_body, &chop);
 }
 
+/* The end of an overlong line early in a full block: no room for all of its beginning. */
+static CO void put_full_blocks(void *arg)
+{
+	struct stream *s = arg;
+
+	for (size_t i = 0; i < STREAM_IN_BYTES + 100; i++)
+		stream_put(s, STR("x"));
+	stream_put(s, STR("\r\n"));
+	for (size_t i = 0; i < STREAM_IN_BYTES / 4; i++)
+		stream_put(s, STR("yyy\r\n"));
+	assert_int_equal(stream_flush(s), 0);
+}
+
+static CO void full_block_body(void *arg)
+{
+	struct pair p;
+	struct str line;
+
+	(void)arg;
+	pair_sockets(&p);
+	put_full_blocks(&p.end[1]); /* the socket holds all of it */
+	assert_int_equal(stream_line(&p.end[0], 600, &line), -EMSGSIZE);
+	assert_true(line.n > 50 && line.p[0] == 'x' && line.p[line.n - 1] == 'x');
+	for (size_t i = 0; i < STREAM_IN_BYTES / 4; i++) {
+		assert_int_equal(stream_line(&p.end[0], 600, &line), 0);
+		assert_str(line, STR("yyy"));
+	}
+	pair_close(&p);
+}
+
+static void an_overlong_line_may_end_early_in_a_full_block(void **state)
+{
+	(void)state;
+	run(full_block_body, NULL);
+}
+
 /* RFC 2920 3.2: the server sends its answers when it has nothing more to read. */
 static CO void pipelining_server(void *arg)
 {
@@ -400,6 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_are_the_same_at_every_cut),
 		cmocka_unit_test(overlong_lines_leave_nothing_behind),
+		cmocka_unit_test(an_overlong_line_may_end_early_in_a_full_block),
 		cmocka_unit_test(answers_are_flushed_only_before_a_wait),
 		cmocka_unit_test(an_idle_stream_owns_no_buffer),
 		cmocka_unit_test(a_farewell_goes_out_after_timeout_or_cancellation),

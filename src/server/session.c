@@ -95,7 +95,8 @@ void session_episode(struct session *s, spool_id message, struct smtp_reply outc
 
 	if (s->server->record && e.notes.n) {
 		episode_rcpts(s, &rcpts);
-		smtp_reply_text(outcome, &text);
+		if (outcome.code)
+			smtp_reply_text(outcome, &text);
 		e.rcpts = buf_str(&rcpts);
 		e.outcome = buf_str(&text);
 		record_put(s->server->record, &e);

@@ -15,7 +15,6 @@
 enum {
 	IDLE_FLUSH_US = 50000,
 	BACKOFF_US_MOST = 5000000,
-	IOVECS_MAX = 512,
 };
 
 void job_free(struct job *j)
@@ -80,22 +79,13 @@ static void job_flushed(struct store *st, struct job *j)
 	case JOB_STATE:
 		it = index_find(&st->index, j->record.id);
 		if (it) {
-			struct record old = {
-				.type = RECORD_STATE,
-				.envelope_bytes = it->state.envelope_bytes
-			};
-
-			store_live(st, it->state, record_bytes(&old), false);
+			store_live(st, it->state, store_state_bytes(it->state), false);
 			it->state = j->place;
 			store_live(st, it->state, bytes, true);
 		}
 		break;
-	case JOB_REMOVE: {
-		struct record state = { .type = RECORD_STATE,
-					.envelope_bytes = it->state.envelope_bytes };
-
-		store_live(st, it->state, record_bytes(&state), false);
-		store_live(st, it->content, store_content_bytes(it), false);
+	case JOB_REMOVE:
+		store_leaving(st, it, false);
 		if (it->flags & ITEM_BIG) {
 			struct trash *t = (struct trash *)it; /* the item is done with */
 			spool_id id = it->id;
@@ -108,7 +98,6 @@ static void job_flushed(struct store *st, struct job *j)
 			mem_free(it);
 		}
 		break;
-	}
 	}
 	list_remove(&j->node);
 	pending_drop(st, j);
@@ -188,13 +177,6 @@ static int run_flush(struct store *st, struct list *run)
 	return 0;
 }
 
-struct gather {
-	struct iovec v[IOVECS_MAX];
-	int n;
-	size_t bytes;
-	uint64_t at;
-};
-
 static int gather_write(struct store *st, struct gather *g)
 {
 	ptrdiff_t rc;
@@ -249,16 +231,19 @@ static int job_gather(struct store *st, struct gather *g, struct job *j)
 
 static int run_write(struct store *st, struct list *run)
 {
-	struct gather g = { .at = st->current->end };
+	struct gather *g = &st->gather;
 	int rc = 0;
 
+	g->n = 0;
+	g->bytes = 0;
+	g->at = st->current->end;
 	LIST_EACH(it, run) {
 		struct job *j = LIST_ITEM(it, struct job, node);
 
 		if (j->kind != JOB_BARRIER && !rc)
-			rc = job_gather(st, &g, j);
+			rc = job_gather(st, g, j);
 	}
-	return rc ? rc : gather_write(st, &g);
+	return rc ? rc : gather_write(st, g);
 }
 
 /* REMOVE records are counted before they are written: without memory nothing happened. */

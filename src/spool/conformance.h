@@ -19,7 +19,7 @@ CO void conformance_run(const struct conformance *c);
 
 /* Helpers, also for tests of one backend. */
 
-/* Commit n bytes that are a function of the seed, for `rcpts` recipients. 0 or -E…. */
+/* Commit n bytes that are a function of the seed. 0 or -E…; *ret also when it was refused. */
 CO MUST_USE int conformance_commit(struct spool *s, size_t n, unsigned seed,
 				   spool_id *ret);
 /* Is the message what conformance_commit made of it? */

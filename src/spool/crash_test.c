@@ -17,9 +17,9 @@ enum { MESSAGES = 300, LARGE_EVERY = 40, FAULT_MESSAGES = 40, SEEDS = 1 };
 struct promise {
 	spool_id id;
 	size_t size;
-	size_t acked;	/* commit had returned 0; 0: it had not */
-	size_t touched; /* settle that removes it was about to be called; 0: never */
-	size_t gone;	/* the removal had been flushed; 0: never */
+	size_t acked;   /* commit had returned 0; 0: it had not */
+	size_t touched; /* before its settle as delivered, or after its refusal; 0: never */
+	size_t gone;    /* the removal had been flushed; 0: never */
 };
 
 struct run {
@@ -30,6 +30,7 @@ struct run {
 	int problems;
 	unsigned rounds; /* 1: the short form */
 	size_t points;
+	bool sick; /* failed writes leave traces that are told */
 	uint64_t given_up;
 };
 
@@ -86,6 +87,9 @@ static CO void traffic_step(struct run *r, struct spool *s, unsigned i)
 	if (!rc) {
 		p->acked = disk_mem_events(r->disk);
 		promises_flushed(r);
+	} else {
+		p->touched = disk_mem_events(r->disk) +
+			     1; /* refused: must not come back */
 	}
 	if (i < 10)
 		return;
@@ -116,7 +120,8 @@ static CO void run_check(struct run *r, struct spool *s, size_t events)
 		const struct promise *p = &r->promises[i];
 		bool there = p->id && s->ops->head(s, p->id, &h);
 
-		if (p->acked && p->acked <= events && (!p->touched || events <= p->touched))
+		if (p->acked && p->acked <= events &&
+		    (!p->touched || events <= p->touched))
 			assert_true(there);
 		if (p->gone && p->gone <= events)
 			assert_false(there);
@@ -139,7 +144,7 @@ static CO void cut_one(struct run *r, size_t events, enum disk_cut how, uint64_t
 	r->points++;
 	assert_int_equal(run_open(r, m, &s), 0);
 	run_check(r, s, events);
-	if (how == CUT_FLUSHED || how == CUT_EVERYTHING)
+	if ((how == CUT_FLUSHED || how == CUT_EVERYTHING) && !r->sick)
 		assert_int_equal(r->problems, 0);
 	if (events % 16 == 0) { /* and life goes on */
 		assert_int_equal(conformance_commit(s, 300, 1, &id), 0);
@@ -151,6 +156,24 @@ static CO void cut_one(struct run *r, size_t events, enum disk_cut how, uint64_t
 	}
 	s->ops->close(s);
 	disk_mem_free(m);
+}
+
+static CO void cut_everywhere(struct run *r, size_t events)
+{
+	for (size_t k = 0; k <= events; k++) {
+		if (r->rounds > 1 || k % 3 == 0)
+			cut_one(r, k, CUT_FLUSHED, 0);
+		if (r->rounds > 1 || k % 3 == 1)
+			cut_one(r, k, CUT_EVERYTHING, 0);
+		for (unsigned round = 0; round < r->rounds; round++) {
+			if (r->rounds > 1 || k % 3 == 2)
+				cut_one(r, k, CUT_ANY, k * 1000 + round);
+			if (r->rounds > 1 || k % 3 == 0)
+				cut_one(r, k, CUT_PREFIX, k * 1000 + round);
+		}
+	}
+	print_message("%zu crash points, %zu events, %llu segments given up\n", r->points,
+		      events, (unsigned long long)r->given_up);
 }
 
 static CO void power_cuts(void *arg)
@@ -166,20 +189,7 @@ static CO void power_cuts(void *arg)
 	s->ops->close(s);
 	assert_int_equal(r->problems, 0);
 	events = disk_mem_events(r->disk);
-	for (size_t k = 0; k <= events; k++) {
-		if (r->rounds > 1 || k % 3 == 0)
-			cut_one(r, k, CUT_FLUSHED, 0);
-		if (r->rounds > 1 || k % 3 == 1)
-			cut_one(r, k, CUT_EVERYTHING, 0);
-		for (unsigned round = 0; round < r->rounds; round++) {
-			if (r->rounds > 1 || k % 3 == 2)
-				cut_one(r, k, CUT_ANY, k * 1000 + round);
-			if (r->rounds > 1 || k % 3 == 0)
-				cut_one(r, k, CUT_PREFIX, k * 1000 + round);
-		}
-	}
-	print_message("%zu crash points, %zu events, %llu segments given up\n", r->points, events,
-		      (unsigned long long)r->given_up);
+	cut_everywhere(r, events);
 }
 
 static unsigned rounds = SEEDS; /* from the command line: the long form */
@@ -212,27 +222,28 @@ static void test_power_cuts(void **state)
 }
 
 /* The n-th call of the disk fails, then it is well again. False: there is no n-th call. */
-static CO bool fault_one(struct run *r, long n, int err)
+static CO bool fault_one(struct run *r, long n, long times, int err)
 {
 	struct disk_mem *m = disk_mem_new();
 	struct spool *s;
 	bool failed;
-	int rc;
+	int rc, tries = 0;
 
 	assert_non_null(m);
 	memset(r->promises, 0, sizeof(r->promises));
 	r->count = 0;
 	disk_mem_free(r->disk);
 	r->disk = m;
-	disk_mem_fail(m, n, 1, err);
-	rc = run_open(r, m, &s);
-	if (rc < 0)
-		assert_int_equal(run_open(r, m, &s), 0);
+	disk_mem_fail(m, n, times, err);
+	do
+		rc = run_open(r, m, &s);
+	while (rc < 0 && disk_mem_failed(m) <= times && tries++ < 5);
+	assert_int_equal(rc, 0);
 	CONTAINER_OF(s, struct store, spool)->backoff_us_least = 1;
 	for (unsigned i = 0; i < FAULT_MESSAGES; i++)
 		traffic_step(r, s, i);
 	s->ops->close(s);
-	failed = disk_mem_failed(m) == 1;
+	failed = disk_mem_failed(m) > 0;
 	disk_mem_fail(m, 0, 0, 0);
 	for (unsigned i = 0; i < r->count; i++) /* closed: what was settled is flushed */
 		if (r->promises[i].touched)
@@ -245,10 +256,37 @@ static CO bool fault_one(struct run *r, long n, int err)
 
 static CO void faults(void *arg)
 {
-	for (long n = 0; fault_one(arg, n, -EIO); n++)
+	for (long n = 0; fault_one(arg, n, 1, -EIO); n++)
 		;
-	for (long n = 0; fault_one(arg, n, -ENOSPC); n++)
+	for (long n = 0; fault_one(arg, n, 1, -ENOSPC); n++)
 		;
+	for (long n = 0; fault_one(arg, n, 3, -EIO); n++)
+		;
+}
+
+/* Flushes fail now and then (and the cut that follows them), and then the power does. */
+static CO void cuts_of_a_sick_disk(void *arg)
+{
+	struct run *r = arg;
+	struct spool *s;
+
+	assert_int_equal(run_open(r, r->disk, &s), 0);
+	CONTAINER_OF(s, struct store, spool)->backoff_us_least = 1;
+	for (unsigned i = 0; i < MESSAGES / 3; i++) {
+		if (i % 10 == 5)
+			disk_mem_fail(r->disk, i % 3, 2 + i % 2, -EIO);
+		traffic_step(r, s, i);
+	}
+	disk_mem_fail(r->disk, 0, 0, 0);
+	s->ops->close(s);
+	r->sick = true;
+	cut_everywhere(r, disk_mem_events(r->disk));
+}
+
+static void test_cuts_of_a_sick_disk(void **state)
+{
+	(void)state;
+	on_loop(cuts_of_a_sick_disk);
 }
 
 static void test_every_call_fails(void **state)
@@ -297,6 +335,7 @@ int main(int argc, char **argv)
 
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_power_cuts),
+		cmocka_unit_test(test_cuts_of_a_sick_disk),
 		cmocka_unit_test(test_every_call_fails),
 		cmocka_unit_test(test_sick_disk),
 	};

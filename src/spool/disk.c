@@ -220,7 +220,7 @@ static const struct disk_ops posix_ops = {
 /* Make the directory and its entry in the parent durable. */
 static int directory_make(const char *path)
 {
-	char parent[4096];
+	char parent[1024];
 	struct str p = str_from(path);
 	ptrdiff_t slash;
 	int fd, rc;

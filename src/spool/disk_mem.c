@@ -13,14 +13,21 @@ struct inode {
 	struct buf data;
 };
 
-enum event_kind { EVENT_CREATE, EVENT_WRITE, EVENT_TRUNCATE, EVENT_SYNC, EVENT_UNLINK,
-		  EVENT_RENAME, EVENT_SYNC_DIR };
+enum event_kind {
+	EVENT_CREATE,
+	EVENT_WRITE,
+	EVENT_TRUNCATE,
+	EVENT_SYNC,
+	EVENT_UNLINK,
+	EVENT_RENAME,
+	EVENT_SYNC_DIR
+};
 
 struct event {
 	enum event_kind kind;
 	unsigned inode, directory;
-	uint64_t at, n;	   /* of the file */
-	size_t bytes_at;   /* in `bytes` */
+	uint64_t at, n;  /* of the file */
+	size_t bytes_at; /* in `bytes` */
 	char name[DISK_NAME_MAX];
 };
 
@@ -138,7 +145,8 @@ static int mem_open(struct disk *d, const char *name, enum disk_open how)
 		if (!rc) {
 			m->inode_count++;
 			memcpy(m->inodes[i].name, name, strlen(name) + 1);
-			record(m, &(struct event){ .kind = EVENT_CREATE, .inode = i }, name);
+			record(m, &(struct event){ .kind = EVENT_CREATE, .inode = i },
+			       name);
 		}
 	} else if (!rc && how == DISK_CREATE) {
 		rc = -EEXIST;
@@ -178,7 +186,8 @@ static void write_bytes(struct disk_mem *m, unsigned i, struct str s, uint64_t a
 	record(m, &e, NULL);
 }
 
-static ptrdiff_t mem_pwritev(struct disk *d, int file, const struct iovec *v, int n, int64_t at)
+static ptrdiff_t mem_pwritev(struct disk *d, int file, const struct iovec *v, int n,
+			     int64_t at)
 {
 	struct disk_mem *m = of(d);
 	struct buf all = { 0 };
@@ -252,7 +261,8 @@ static int mem_sync(struct disk *d, int file)
 
 static int mem_truncate(struct disk *d, int file, int64_t bytes)
 {
-	return simple(d, file, (struct event){ .kind = EVENT_TRUNCATE, .n = (uint64_t)bytes });
+	return simple(d, file,
+		      (struct event){ .kind = EVENT_TRUNCATE, .n = (uint64_t)bytes });
 }
 
 static int64_t mem_size(struct disk *d, int file)
@@ -285,7 +295,9 @@ static int mem_rename(struct disk *d, const char *from, const char *to)
 		in->name[0] = '\0';
 		if (to)
 			memcpy(in->name, to, strlen(to) + 1);
-		record(m, &(struct event){ .kind = to ? EVENT_RENAME : EVENT_UNLINK, .inode = i },
+		record(m,
+		       &(struct event){ .kind = to ? EVENT_RENAME : EVENT_UNLINK,
+					.inode = i },
 		       to ? to : from);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -322,8 +334,8 @@ static int mem_sync_dir(struct disk *d, const char *name)
 	return rc;
 }
 
-static int mem_list(struct disk *d, const char *name, int (*fn)(void *ctx, const char *entry),
-		    void *ctx)
+static int mem_list(struct disk *d, const char *name,
+		    int (*fn)(void *ctx, const char *entry), void *ctx)
 {
 	struct disk_mem *m = of(d);
 	unsigned dir = directory_of(name), n;
@@ -333,7 +345,8 @@ static int mem_list(struct disk *d, const char *name, int (*fn)(void *ctx, const
 	rc = must_fail(m);
 	n = m->inode_count;
 	pthread_mutex_unlock(&m->lock);
-	for (unsigned i = 0; i < n && !rc; i++) { /* nobody else is at work while listing */
+	for (unsigned i = 0; i < n && !rc;
+	     i++) { /* nobody else is at work while listing */
 		const char *entry = m->inodes[i].name;
 
 		if (entry[0] && directory_of(entry) == dir)
@@ -481,10 +494,10 @@ struct cut {
 	struct disk_mem *to;
 	enum disk_cut how;
 	uint64_t seed;
-	size_t synced[FILES_MAX];	   /* events before this one are on disk */
+	size_t synced[FILES_MAX]; /* events before this one are on disk */
 	size_t dir_synced[DIRECTORIES];
-	size_t dir_until[DIRECTORIES];	   /* of the others, these happened */
-	size_t data_until;		   /* CUT_PREFIX: whole before this event */
+	size_t dir_until[DIRECTORIES]; /* of the others, these happened */
+	size_t data_until;             /* CUT_PREFIX: whole before this event */
 };
 
 /* Part of an unflushed write. */
@@ -503,7 +516,8 @@ static bool sector_kept(struct cut *c, size_t index)
 	return index < c->data_until || (index == c->data_until && (draw(&c->seed) & 1));
 }
 
-static void cut_write(struct cut *c, const struct event *e, size_t index, const char *bytes)
+static void cut_write(struct cut *c, const struct event *e, size_t index,
+		      const char *bytes)
 {
 	struct inode *in = &c->to->inodes[e->inode];
 	bool sure = index < c->synced[e->inode];
@@ -522,7 +536,8 @@ static void cut_write(struct cut *c, const struct event *e, size_t index, const 
 	}
 }
 
-static void cut_event(struct cut *c, const struct event *e, size_t index, const char *bytes)
+static void cut_event(struct cut *c, const struct event *e, size_t index,
+		      const char *bytes)
 {
 	struct inode *in = &c->to->inodes[e->inode];
 	bool named = index < c->dir_synced[e->directory] ||
@@ -562,11 +577,11 @@ static void cut_limits(struct cut *c, const struct event *e, size_t events)
 	for (unsigned d = 0; d < DIRECTORIES; d++) {
 		size_t left = events - c->dir_synced[d];
 
-		c->dir_until[d] = c->how == CUT_FLUSHED	   ? 0
-				  : c->how == CUT_EVERYTHING ? events
-							     : c->dir_synced[d] +
-								       draw(&c->seed) %
-									       (left + 1);
+		c->dir_until[d] = c->how == CUT_FLUSHED ? 0
+				  : c->how == CUT_EVERYTHING
+					  ? events
+					  : c->dir_synced[d] +
+						    draw(&c->seed) % (left + 1);
 	}
 	c->data_until = events ? draw(&c->seed) % 8 : 0;
 	c->data_until = events > c->data_until ? events - c->data_until : 0;
@@ -631,7 +646,8 @@ uint64_t disk_mem_unlinked(struct disk_mem *m, const char *prefix)
 	pthread_mutex_lock(&m->lock);
 	e = (const void *)m->events.p;
 	for (size_t i = 0; i < m->events.n / sizeof(*e); i++)
-		n += e[i].kind == EVENT_UNLINK && str_starts(str_from(e[i].name), str_from(prefix));
+		n += e[i].kind == EVENT_UNLINK &&
+		     str_starts(str_from(e[i].name), str_from(prefix));
 	pthread_mutex_unlock(&m->lock);
 	return n;
 }

@@ -28,21 +28,21 @@ void disk_mem_limit(struct disk_mem *m, int64_t bytes);
 size_t disk_mem_events(struct disk_mem *m);
 
 enum disk_cut {
-	CUT_FLUSHED,	/* nothing that was not flushed */
+	CUT_FLUSHED,    /* nothing that was not flushed */
 	CUT_EVERYTHING, /* all of it: a kill -9, not a power cut */
-	CUT_ANY,	/* any subset of the sectors, a prefix of each directory's changes */
-	CUT_PREFIX,	/* whole unflushed writes in order, up to one, and that one torn */
+	CUT_ANY,    /* any subset of the sectors, a prefix of each directory's changes */
+	CUT_PREFIX, /* whole unflushed writes in order, up to one, and that one torn */
 };
 
 /* What is on the disk after a power cut that follows `events`. NULL without memory. */
-MUST_USE struct disk_mem *disk_mem_cut(struct disk_mem *m, size_t events, enum disk_cut how,
-				       uint64_t seed);
+MUST_USE struct disk_mem *disk_mem_cut(struct disk_mem *m, size_t events,
+				       enum disk_cut how, uint64_t seed);
 
 /* Flip one bit of a file; false: no such byte. */
 bool disk_mem_flip(struct disk_mem *m, const char *name, uint64_t at, unsigned bit);
 /* The n-th file's name, by order of creation; NULL at the end. */
 const char *disk_mem_name(struct disk_mem *m, size_t n);
 uint64_t disk_mem_unlinked(struct disk_mem *m, const char *prefix); /* files, so far */
-int64_t disk_mem_size(struct disk_mem *m, const char *name); /* or -ENOENT */
+int64_t disk_mem_size(struct disk_mem *m, const char *name);        /* or -ENOENT */
 
 #endif

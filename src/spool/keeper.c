@@ -80,6 +80,8 @@ static struct segment *victim_find(struct store *st)
 
 		if (s->state != SEGMENT_SEALED || s->stuck || (s->failed && !s->end_told))
 			continue;
+		if (s->live && s->live == s->leaving)
+			continue; /* a flush away from being empty */
 		needed = s->live + tombs_needed(st, s);
 		if ((needed >= s->end / 4 && !(s->failed && needed)) ||
 		    ends_needed(st, s))
@@ -312,13 +314,6 @@ static int copy_all(struct store *st, struct segment *from, struct moves *m)
 	return rc;
 }
 
-static uint64_t state_bytes(struct place p)
-{
-	struct record r = { .type = RECORD_STATE, .envelope_bytes = p.envelope_bytes };
-
-	return record_bytes(&r);
-}
-
 static bool place_same(struct place a, struct place b)
 {
 	return a.segment == b.segment && a.at == b.at;
@@ -334,16 +329,16 @@ static bool move_settle(struct store *st, const struct move *mv)
 	if (mv->state_only) {
 		if (!place_same(it->state, mv->state))
 			return true; /* a newer state was flushed */
-		store_live(st, it->state, state_bytes(it->state), false);
+		store_live(st, it->state, store_state_bytes(it->state), false);
 		it->state = mv->to;
-		store_live(st, it->state, state_bytes(it->state), true);
+		store_live(st, it->state, store_state_bytes(it->state), true);
 		return true;
 	}
 	store_live(st, it->content, store_content_bytes(it), false);
 	it->content = mv->to;
 	store_live(st, it->content, store_content_bytes(it), true);
 	if (it->state.segment && place_same(it->state, mv->state)) {
-		store_live(st, it->state, state_bytes(it->state), false);
+		store_live(st, it->state, store_state_bytes(it->state), false);
 		it->state = (struct place){ 0 };
 	}
 	return true;
@@ -415,7 +410,7 @@ static void survivors_fail(struct store *st)
 static int segment_reclaim(struct store *st, struct segment *s)
 {
 	struct moves m = { 0 };
-	bool empty;
+	bool empty, wait;
 	int rc = 0;
 
 	pthread_mutex_lock(&st->index.lock);
@@ -434,11 +429,12 @@ static int segment_reclaim(struct store *st, struct segment *s)
 	buf_done(&m.bytes);
 	buf_done(&m.envelope);
 	pthread_mutex_lock(&st->index.lock);
-	s->stuck = rc == -EBADMSG || (!rc && s->live); /* damaged: keep what there is */
-	if (s->stuck)
-		rc = -EBADMSG;
+	s->stuck = rc == -EBADMSG || (!rc && s->live > s->leaving);
+	wait = s->live;
 	pthread_mutex_unlock(&st->index.lock);
-	return rc ? rc : segment_unlink(st, s);
+	if (s->stuck) /* damaged: keep what there is */
+		return -EBADMSG;
+	return rc || wait ? rc : segment_unlink(st, s);
 }
 
 /* Files of large messages whose removal is on disk, or that never were committed. */

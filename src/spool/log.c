@@ -242,6 +242,7 @@ static struct job *job_new(enum job_kind kind, spool_id id)
 static void item_remove(struct store *st, struct item *it, struct job *j)
 {
 	index_erase(&st->index, it);
+	store_leaving(st, it, true);
 	j->item = it;
 	store_enqueue(st, j);
 }

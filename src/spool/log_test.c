@@ -5,6 +5,7 @@
 
 #include "base/test.h"
 #include "spool/conformance.h"
+#include "spool/inspect.h"
 #include "spool/store.h"
 
 /* A directory of its own per test, gone afterwards. */
@@ -172,6 +173,103 @@ static void test_space(void **state)
 	on_loop(space);
 }
 
+struct seen {
+	unsigned messages, states, removals, gaps;
+	uint64_t first_segment, first_at;
+};
+
+static int record_count(void *ctx, const struct spool_record_seen *r)
+{
+	struct seen *s = ctx;
+
+	if (r->type == 'M' && !s->messages++) {
+		s->first_segment = r->segment;
+		s->first_at = r->at;
+	}
+	s->states += r->type == 'S';
+	s->removals += r->type == 'R';
+	s->gaps += r->type == 'G';
+	assert_true(r->content_good || r->type == 'G' || r->type == 'T');
+	return 0;
+}
+
+/* Looking changes nothing and sees the same, with and without an owner. */
+static CO void look(void *arg)
+{
+	struct place_on_disk *p = arg;
+	struct spool *s = log_fresh(p), *l;
+	struct seen seen = { 0 };
+	spool_id id[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(conformance_commit(s, 5000, i, &id[i]), 0);
+	assert_int_equal(s->ops->hold(s, id[1], true), 0);
+	assert_true(conformance_deliver(s, &id[0]));
+	for (int round = 0; round < 2; round++) {
+		if (round)
+			s->ops->close(s);
+		assert_int_equal(spool_look_open(&p->options, true, problem_count, p, &l),
+				 0);
+		assert_int_equal(l->ops->remove(l, id[2]), -EROFS);
+		assert_true(conformance_same(l, id[2], 5000, 2));
+		l->ops->close(l);
+	}
+	assert_int_equal(p->problems, 0);
+	assert_int_equal(spool_records(p->path, record_count, &seen), 0);
+	assert_int_equal(seen.messages, 3);
+	assert_int_equal(seen.states, 1);
+	assert_int_equal(seen.removals, 1);
+	assert_int_equal(seen.gaps, 0);
+}
+
+static void test_look(void **state)
+{
+	(void)state;
+	on_loop(look);
+}
+
+/* A record damaged in the middle is told and set aside; the rest is there. */
+static CO void damage(void *arg)
+{
+	struct place_on_disk *p = arg;
+	struct spool *s = log_fresh(p);
+	struct seen seen = { 0 };
+	struct spool_stats st;
+	spool_id id[3];
+	char path[128];
+	FILE *f;
+
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(conformance_commit(s, 5000, i, &id[i]), 0);
+	s->ops->close(s);
+	assert_int_equal(spool_records(p->path, record_count, &seen), 0);
+	(void)snprintf(path, sizeof(path), "%s/log/%010llu.seg", p->path,
+		       (unsigned long long)seen.first_segment);
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, (long)seen.first_at + 40, SEEK_SET), 0);
+	assert_int_equal(fputc(0x55, f), 0x55);
+	assert_int_equal(fclose(f), 0);
+	s = log_reopen(p, NULL);
+	assert_int_equal(p->problems, 1);
+	s->ops->stats(s, &st);
+	assert_int_equal(st.waiting, 2);
+	assert_int_equal(st.corrupt, 1);
+	assert_true(conformance_same(s, id[1], 5000, 1));
+	assert_true(conformance_same(s, id[2], 5000, 2));
+	s->ops->close(s);
+	(void)snprintf(path, sizeof(path), "%s/corrupt/%010llu-%llu", p->path,
+		       (unsigned long long)seen.first_segment,
+		       (unsigned long long)seen.first_at);
+	assert_int_equal(access(path, R_OK), 0);
+}
+
+static void test_damage(void **state)
+{
+	(void)state;
+	on_loop(damage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +277,8 @@ int main(void)
 		cmocka_unit_test(test_conformance_log),
 		cmocka_unit_test(test_one_owner),
 		cmocka_unit_test(test_space),
+		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static void options_fill(struct store *st, const struct spool_log_options *o)
 		mine->draft_memory_bytes = DRAFT_MEMORY_BYTES;
 }
 
-static void store_free(struct store *st)
+void store_free(struct store *st)
 {
 	struct map_node *n;
 	struct item *it;
@@ -61,24 +61,23 @@ static void store_free(struct store *st)
 	pthread_cond_destroy(&st->committer_wake);
 	pthread_cond_destroy(&st->keeper_wake);
 	index_done(&st->index);
-	if (st->disk)
-		st->disk->ops->done(st->disk);
+	st->disk->ops->done(st->disk);
 	mem_free(st);
 }
 
-static int store_new(const struct spool_log_options *o, struct store **ret)
+int store_new(struct disk *d, const struct spool_log_options *o, struct store **ret)
 {
 	struct store *st = mem_alloc(sizeof(*st));
 	pthread_condattr_t attr;
 	int rc;
 
-	if (!st)
-		return -ENOMEM;
-	rc = index_init(&st->index, o->shards);
+	rc = st ? index_init(&st->index, o->shards) : -ENOMEM;
 	if (rc < 0) {
+		d->ops->done(d);
 		mem_free(st);
 		return rc;
 	}
+	st->disk = d;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&st->committer_wake, &attr);
@@ -127,13 +126,10 @@ CO int store_open(struct disk *d, const struct spool_log_options *o,
 		  struct spool **ret)
 {
 	struct store *st;
-	int rc = store_new(o, &st);
+	int rc = store_new(d, o, &st);
 
-	if (rc < 0) {
-		d->ops->done(d);
+	if (rc < 0)
 		return rc;
-	}
-	st->disk = d;
 	st->problem = problem;
 	st->problem_ctx = ctx;
 	rc = d->ops->lock(d);

@@ -13,7 +13,7 @@
 #include "log/log.h"
 #include "spool/store.h"
 
-enum { SECTOR_BYTES = 4096 };
+enum { SECTOR_BYTES = 4096, PART_BYTES = 2048 };
 
 /* An item while recovering: which lsn the record with the content has. */
 struct found {
@@ -76,7 +76,7 @@ static ptrdiff_t segment_read(void *ctx, void *p, size_t n, uint64_t at)
 static void set_aside(struct recovery *r, uint64_t at, uint64_t bytes)
 {
 	struct disk *d = r->st->disk;
-	char name[DISK_NAME_MAX], part[SECTOR_BYTES];
+	char name[DISK_NAME_MAX], part[PART_BYTES];
 	int64_t to = 0;
 	int file;
 
@@ -240,7 +240,9 @@ static int segment_scan(struct recovery *r, uint64_t *end)
 			continue;
 		}
 		buf_add_bytes(&r->tail, &step, sizeof(step));
-		rc = r->tail.err ? r->tail.err : tail_settle(r);
+		rc = r->tail.err;
+		if (!rc && !r->st->check_all)
+			rc = tail_settle(r);
 	}
 	return rc ? rc : tail_check(r, end);
 }
@@ -266,21 +268,12 @@ static int segment_recover(struct recovery *r, struct segment *s)
 	return d->ops->sync(d, s->file);
 }
 
-static bool number_parse(const char *name, uint64_t *ret)
-{
-	struct str s = str_from(name);
-
-	if (s.n < 5 || !str_eq(str_skip(s, s.n - 4), STR(".seg")))
-		return false;
-	return str_to_u64(str_sub(s, 0, s.n - 4), UINT32_MAX, ret) == 0 && *ret;
-}
-
 static int number_take(void *ctx, const char *name)
 {
 	struct recovery *r = ctx;
 	uint64_t number;
 
-	if (!number_parse(name, &number))
+	if (!store_segment_number(name, &number))
 		return 0;
 	buf_add_bytes(&r->numbers, &number, sizeof(number));
 	return r->numbers.err;
@@ -318,7 +311,7 @@ static void segment_refuse(struct recovery *r, struct segment *s, int why)
 /* Beyond a header of zeros there may still be something. */
 static int never_used(struct recovery *r)
 {
-	char part[SECTOR_BYTES];
+	char part[PART_BYTES];
 
 	for (uint64_t at = 0; at < r->segment->end; at += sizeof(part)) {
 		ptrdiff_t got = segment_read(r, part, sizeof(part), at);
@@ -349,7 +342,7 @@ static int segment_open(struct recovery *r, uint64_t number)
 	size = s->file < 0 ? s->file : d->ops->size(d, s->file);
 	if (size < 0) {
 		store_segment_free(r->st, s);
-		return (int)size;
+		return size == -ENOENT ? 0 : (int)size; /* gone since it was listed */
 	}
 	s->end = s->capacity = (uint64_t)size;
 	s->state = SEGMENT_SEALED;
@@ -409,7 +402,6 @@ static void items_settle(struct store *st)
 
 	for (spool_id id = 0; (it = index_after(&st->index, id));) {
 		struct found *f = CONTAINER_OF(it, struct found, item);
-		struct record state = { .type = RECORD_STATE };
 
 		id = it->id;
 		if ((it->flags & ITEM_REMOVED) || !it->content.segment) {
@@ -419,9 +411,8 @@ static void items_settle(struct store *st)
 		}
 		if (it->lsn == f->content_lsn)
 			it->state = (struct place){ 0 };
-		state.envelope_bytes = it->state.envelope_bytes;
 		store_live(st, it->content, store_content_bytes(it), true);
-		store_live(st, it->state, record_bytes(&state), true);
+		store_live(st, it->state, store_state_bytes(it->state), true);
 		if (it->flags & ITEM_BIG)
 			st->big_bytes += it->size;
 	}

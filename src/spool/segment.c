@@ -289,7 +289,7 @@ int segment_walk_content(struct segment_walk *w, const struct walk_step *step)
 	uint64_t at = step->at + RECORD_HEAD_BYTES + step->record.envelope_bytes;
 	uint64_t left = step->record.type == RECORD_MESSAGE ? step->record.size : 0;
 	uint32_t crc = 0;
-	char part[4096];
+	char part[2048];
 
 	if (step->record.type != RECORD_MESSAGE)
 		return 0;

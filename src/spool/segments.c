@@ -21,6 +21,15 @@ void store_segment_name(uint64_t number, char ret[DISK_NAME_MAX])
 	(void)snprintf(ret, DISK_NAME_MAX, "log/%010llu.seg", (unsigned long long)number);
 }
 
+bool store_segment_number(const char *name, uint64_t *ret)
+{
+	struct str s = str_from(name);
+
+	if (s.n < 5 || !str_eq(str_skip(s, s.n - 4), STR(".seg")))
+		return false;
+	return str_to_u64(str_sub(s, 0, s.n - 4), UINT32_MAX, ret) == 0 && *ret;
+}
+
 void store_big_name(spool_id id, char ret[DISK_NAME_MAX])
 {
 	char text[SPOOL_ID_TEXT];
@@ -58,14 +67,16 @@ void store_unpin(struct store *st, struct segment *s)
 /* Allocated, both headers written, flushed, and its name durable. */
 static int segment_fill(struct store *st, struct segment *s)
 {
-	char head[SEGMENT_COPY_AT + SEGMENT_HEAD_BYTES] = { 0 };
+	char head[SEGMENT_HEAD_BYTES];
 	struct disk *d = st->disk;
 	int rc = d->ops->allocate(d, s->file, (int64_t)s->capacity);
 
 	segment_head_encode(&s->head, head);
-	memcpy(head + SEGMENT_COPY_AT, head, SEGMENT_HEAD_BYTES);
 	if (!rc)
 		rc = disk_write_all(d, s->file, str_of(head, sizeof(head)), 0);
+	if (!rc)
+		rc = disk_write_all(d, s->file, str_of(head, sizeof(head)),
+				    SEGMENT_COPY_AT);
 	if (!rc)
 		rc = d->ops->sync(d, s->file);
 	return rc ? rc : d->ops->sync_dir(d, "log");
@@ -112,6 +123,31 @@ uint64_t store_content_bytes(const struct item *it)
 			    .size = it->size };
 
 	return record_bytes(&r);
+}
+
+uint64_t store_state_bytes(struct place p)
+{
+	struct record r = { .type = RECORD_STATE, .envelope_bytes = p.envelope_bytes };
+
+	return record_bytes(&r);
+}
+
+/* A message has left the index (more), or its removal has been flushed. */
+void store_leaving(struct store *st, const struct item *it, bool more)
+{
+	const struct place places[] = { it->content, it->state };
+	const uint64_t bytes[] = { store_content_bytes(it),
+				   store_state_bytes(it->state) };
+
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		struct segment *s = store_segment(st, places[i].segment);
+
+		if (!s)
+			continue;
+		s->leaving = more ? s->leaving + bytes[i] : s->leaving - bytes[i];
+		if (!more)
+			store_live(st, places[i], bytes[i], false);
+	}
 }
 
 /* A record at p begins or ceases to count. */

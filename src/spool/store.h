@@ -38,6 +38,7 @@ struct segment {
 	uint64_t flushed;  /* everything before is on disk */
 	uint64_t capacity; /* allocated */
 	uint64_t live;     /* bytes of records that still count */
+	uint64_t leaving;  /* of these, of messages whose removal is not flushed yet */
 	struct tomb *tombs;
 	size_t tomb_count, tomb_room;
 	bool failed;    /* a write or flush failed: counts only up to `flushed` */
@@ -73,6 +74,15 @@ struct stock {
 	size_t small_count, large_count;
 };
 
+/* What the committer gathers for one write. */
+enum { IOVECS_MAX = 512 };
+struct gather {
+	struct iovec v[IOVECS_MAX];
+	int n;
+	size_t bytes;
+	uint64_t at;
+};
+
 struct store {
 	struct spool spool;
 	struct index index;
@@ -83,10 +93,13 @@ struct store {
 	atomic_size_t draft_bytes;
 	_Atomic int64_t free_bytes, free_asked_us;
 
+	struct gather gather; /* the committer's */
+
 	/* All below: index.lock. */
 	pthread_cond_t committer_wake, keeper_wake;
 	pthread_t committer, keeper;
-	bool running, stop, committer_sleeps;
+	bool stop, committer_sleeps;
+	bool check_all;        /* recovery looks at every content; see inspect.h */
 	struct list queue;     /* jobs to write */
 	struct list unflushed; /* STATE and REMOVE jobs, written */
 	int64_t unflushed_since_us;
@@ -116,10 +129,13 @@ struct segment *store_segment(struct store *st, uint64_t number);
 MUST_USE int store_segment_make(struct store *st, uint32_t generation, uint64_t bytes,
 				struct segment **ret);
 void store_segment_name(uint64_t number, char ret[DISK_NAME_MAX]);
+bool store_segment_number(const char *name, uint64_t *ret); /* false: not a segment */
 void store_big_name(spool_id id, char ret[DISK_NAME_MAX]);
 void store_segment_free(struct store *st, struct segment *s); /* closes; no lock needed */
 void store_unpin(struct store *st, struct segment *s);        /* takes the lock */
 void store_live(struct store *st, struct place p, uint64_t bytes, bool more);
+void store_leaving(struct store *st, const struct item *it, bool more);
+uint64_t store_state_bytes(struct place p);
 MUST_USE int store_tomb(struct segment *s, uint64_t about);
 uint64_t store_content_bytes(const struct item *it);
 /* Write END records about segments that failed, flushed. Without the lock. */
@@ -149,6 +165,11 @@ extern const struct spool_ops store_ops;
 /* recover.c: everything into the index; threads do not run yet. */
 MUST_USE int store_recover(struct store *st);
 void store_problem(struct store *st, const char *fmt, ...) PRINTF(2, 3);
+
+/* open.c: a store on a disk, which it owns from then on; nothing recovered, no threads. */
+MUST_USE int store_new(struct disk *d, const struct spool_log_options *o,
+		       struct store **ret);
+void store_free(struct store *st);
 
 /* open on a given disk (which it takes over, also on failure): for tests of crashes. */
 CO MUST_USE int store_open(struct disk *d, const struct spool_log_options *o,

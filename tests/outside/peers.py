@@ -107,6 +107,7 @@ disable_dns_lookups = yes
 smtp_tls_security_level = none
 smtpd_tls_security_level = none
 smtputf8_enable = yes
+local_header_rewrite_clients =
 smtpd_client_connection_count_limit = 0
 """
 MASTER_CF = """127.0.0.1:{port} inet n - n - - smtpd

@@ -18,6 +18,7 @@ READY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 90
 COMMAND_SECONDS_MAX = 60
 DELIVERY_SECONDS_MAX = 120
+LOG_SHOWN_BYTES = 6000
 REPORTS = re.compile(rb"AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed")
 
 
@@ -33,6 +34,27 @@ def unprivileged():
         return {}
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def process_state(pid):
+    """(state, process group), or None if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return fields[0], int(fields[2])
+
+
+def is_alive(pid):
+    state = process_state(pid)
+    return state is not None and state[0] not in "ZX"
+
+
+def members(group):
+    """The processes of a process group."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if (process_state(pid) or ("", 0))[1] == group]
 
 
 class Postern:
@@ -83,6 +105,9 @@ domain "{s["domain"]}" {{
         with open(self.log_path, "rb") as f:
             return f.read()
 
+    def log_tail(self):
+        return self.log()[-LOG_SHOWN_BYTES:].decode(errors="replace")
+
     def mailbox(self, user="guest"):
         return Maildir(os.path.join(self.dir, "mail", user))
 
@@ -112,7 +137,7 @@ domain "{s["domain"]}" {{
 
         def is_ready():
             assert self.process.poll() is None, \
-                f"ended with {self.process.returncode} at start:\n{self.log().decode()}"
+                f"ended with {self.process.returncode} at start:\n{self.log_tail()}"
             try:
                 return b"READY=1" in ready.recv(4096)
             except BlockingIOError:
@@ -132,15 +157,17 @@ domain "{s["domain"]}" {{
     def stop(self):
         """SIGTERM: it ends in order, with 0 and without a sanitizer report."""
         self.signal(signal.SIGTERM)
-        assert self.wait() == 0, self.log().decode(errors="replace")
+        assert self.wait() == 0, self.log_tail()
         self.process = None
         self.check_log()
 
     def kill(self):
-        """kill -9 of the master and all its children at once."""
+        """kill -9 of the master and all its children at once; returns when they are gone."""
+        group = members(self.process.pid)
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
+        until(lambda: not any(map(is_alive, group)), STOP_SECONDS_MAX, "the end of all children")
 
     def end(self):
         """At the end of a test, whatever happened."""
@@ -150,11 +177,11 @@ domain "{s["domain"]}" {{
             self.stop()
         else:
             code = self.process.returncode
-            assert code == 0, f"ended with {code}:\n{self.log().decode(errors='replace')}"
+            assert code == 0, f"ended with {code}:\n{self.log_tail()}"
 
     def check_log(self):
         report = REPORTS.search(self.log())
-        assert not report, self.log()[max(0, report.start() - 200):].decode(errors="replace")
+        assert not report, self.log()[report.start():][:LOG_SHOWN_BYTES].decode(errors="replace")
 
     def command(self, *words, status=0, stdin=b""):
         """Run a subcommand; its standard output. status None: any."""

@@ -72,7 +72,7 @@ def test_unknown_id(postern, stored):
 def test_explain(postern, stored, what):
     def page():
         key = stored[0] if what == "id" else what
-        return postern.command("explain", key, "-c", postern.conf, status=None)
+        return postern.command("explain", key, "--width", "200", "-c", postern.conf, status=None)
     until(lambda: "refused" in page().lower(), 30, "the attempt in the record")
     for word in ("EHLO me.example.org", f"RCPT TO:<{TO}>", stored[0]):
         assert word in page()
