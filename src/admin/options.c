@@ -200,7 +200,7 @@ size_t cli_width(uint64_t asked)
 		return asked < 10000 ? (size_t)asked : 10000;
 	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		return size.ws_col;
-	return 0;
+	return CLI_WIDTH_PIPED;
 }
 
 void cli_print(FILE *out, struct str text)

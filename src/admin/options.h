@@ -67,7 +67,9 @@ MUST_USE int option_list_add(struct option_list *l, struct arena *a, struct str 
 /* The name that was probably meant, or NULL. */
 const char *options_suggest(struct str word, const char *const *names, size_t count);
 
-/* Columns of a table: as asked; else as the terminal says; 0: the default. */
+/* Columns of a table: as asked; else those of the terminal. In a file or a pipe, where
+ * people search, there is room for whole lines. */
+enum { CLI_WIDTH_PIPED = 132 };
 size_t cli_width(uint64_t asked);
 
 /* Text from outside onto a terminal, made harmless. */
