@@ -384,7 +384,8 @@ static int ends_apply(struct recovery *r, struct segment *s)
 		if (rc || step.kind != WALK_RECORD || step.record.type != RECORD_END)
 			break;
 		about = store_segment(r->st, step.record.id);
-		if (!about || about->end <= step.record.size)
+		if (!about || about == s || about->end <= step.record.size ||
+		    step.record.size < SEGMENT_RECORDS_AT)
 			continue;
 		rc = d->ops->truncate(d, about->file, (int64_t)step.record.size);
 		if (!rc)
