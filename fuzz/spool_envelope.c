@@ -1,4 +1,7 @@
-/* spool/envelope.h: what is taken is encoded to the same bytes again; nothing is read over. */
+/*
+ * spool/envelope.h: what is taken is encoded to the same bytes again; nothing is read
+ * over.
+ */
 #include "fuzz.h"
 #include "spool/envelope.h"
 

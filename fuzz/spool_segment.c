@@ -1,10 +1,10 @@
 /*
- * spool/segment.h and recovery: whatever is in a segment, the walk covers it without a hole,
- * and recovery ends; a second one finds nothing that the first did not.
+ * spool/segment.h and recovery: whatever is in a segment, the walk covers it without a
+ * hole, and recovery ends; a second one finds nothing that the first did not.
  *
- * The first byte chooses: even: the rest is the file as it is. Odd: the rest is a script of
- * records with good checksums and of raw bytes between them, so that damage meets whole
- * records.
+ * The first byte chooses: even: the rest is the file as it is. Odd: the rest is a script
+ * of records with good checksums and of raw bytes between them, so that damage meets
+ * whole records.
  */
 #include <fcntl.h>
 

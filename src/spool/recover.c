@@ -182,7 +182,9 @@ static int tail_settle(struct recovery *r)
 	return rc;
 }
 
-/* The last flush of a segment: every content is looked at. Sets *end before a torn one. */
+/*
+ * The last flush of a segment: every content is looked at. Sets *end before a torn one.
+ */
 static int tail_check(struct recovery *r, uint64_t *end)
 {
 	const struct walk_step *s = (const void *)r->tail.p;
