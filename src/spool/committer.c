@@ -1,8 +1,8 @@
 /*
  * The committer: takes whatever has queued up while the previous flush ran (no timer, no
- * minimum), writes it in one run, flushes once, wakes everybody. States and removals ride
- * along; alone they are flushed after IDLE_FLUSH_US. They stay in memory until flushed, so
- * a failing disk cannot lose them while the process lives.
+ * minimum), writes it in one run, flushes once, wakes everybody. States and removals
+ * ride along; alone they are flushed after IDLE_FLUSH_US. They stay in memory until
+ * flushed, so a failing disk cannot lose them while the process lives.
  */
 #include <limits.h>
 #include <string.h>
@@ -154,7 +154,9 @@ static void segment_fail(struct store *st, struct list *run, int rc)
 	pthread_mutex_unlock(&st->index.lock);
 }
 
-/* Flush what is written; with it the jobs of the run are done. 0, or the segment failed. */
+/*
+ * Flush what is written; with it the jobs of the run are done. 0, or the segment failed.
+ */
 static int run_flush(struct store *st, struct list *run)
 {
 	struct segment *s = st->current;

@@ -151,7 +151,7 @@ CO bool conformance_deliver(struct spool *s, spool_id *ret)
 	return true;
 }
 
-static spool_id commit_one(struct spool *s, size_t n, unsigned seed)
+static CO spool_id commit_one(struct spool *s, size_t n, unsigned seed)
 {
 	spool_id id = 0;
 	int rc = conformance_commit(s, n, seed, &id);

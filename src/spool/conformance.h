@@ -10,7 +10,7 @@
 struct conformance {
 	/* An empty spool with two shards, both served by this loop. */
 	CO struct spool *(*open)(void *ctx);
-	/* Close and open again what is in it; NULL: this backend does not keep anything. */
+	/* Close and open again what is in it; NULL: this backend keeps nothing. */
 	CO struct spool *(*reopen)(void *ctx, struct spool *s);
 	void *ctx;
 };
@@ -19,7 +19,10 @@ CO void conformance_run(const struct conformance *c);
 
 /* Helpers, also for tests of one backend. */
 
-/* Commit n bytes that are a function of the seed. 0 or -E…; *ret also when it was refused. */
+/*
+ * Commit n bytes that are a function of the seed. 0 or -E…; *ret also when it was
+ * refused.
+ */
 CO MUST_USE int conformance_commit(struct spool *s, size_t n, unsigned seed,
 				   spool_id *ret);
 /* Is the message what conformance_commit made of it? */

@@ -1,7 +1,7 @@
 /*
- * Power cuts and failing disks. One run is recorded; then it is cut after every event, in
- * several ways of losing what was not flushed, and each disk that results is recovered and
- * compared with what had been promised at that moment.
+ * Power cuts and failing disks. One run is recorded; then it is cut after every event,
+ * in several ways of losing what was not flushed, and each disk that results is
+ * recovered and compared with what had been promised at that moment.
  */
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ struct promise {
 	spool_id id;
 	size_t size;
 	size_t acked;   /* commit had returned 0; 0: it had not */
-	size_t touched; /* before its settle as delivered, or after its refusal; 0: never */
+	size_t touched; /* before its last settle, or after its refusal; 0: never */
 	size_t gone;    /* the removal had been flushed; 0: never */
 };
 
@@ -221,7 +221,9 @@ static void test_power_cuts(void **state)
 	on_loop(power_cuts);
 }
 
-/* The n-th call of the disk fails, then it is well again. False: there is no n-th call. */
+/*
+ * The n-th call of the disk fails, then it is well again. False: there is no n-th call.
+ */
 static CO bool fault_one(struct run *r, long n, long times, int err)
 {
 	struct disk_mem *m = disk_mem_new();
@@ -295,7 +297,9 @@ static void test_every_call_fails(void **state)
 	on_loop(faults);
 }
 
-/* The disk fails for a while: everybody is refused, nobody is lost, it heals by itself. */
+/*
+ * The disk fails for a while: everybody is refused, nobody is lost, it heals by itself.
+ */
 static CO void sick_disk(void *arg)
 {
 	struct run *r = arg;

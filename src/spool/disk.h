@@ -1,6 +1,6 @@
 /*
- * Every call of the spool to the file system goes through here, so that tests can make each
- * one fail, record them all, and play power cuts. Names are relative to the spool's
+ * Every call of the spool to the file system goes through here, so that tests can make
+ * each one fail, record them all, and play power cuts. Names are relative to the spool's
  * directory. Results: 0 or more, or -errno. Any thread may call.
  */
 #ifndef SPOOL_DISK_H
@@ -43,7 +43,10 @@ struct disk {
 	const struct disk_ops *ops;
 };
 
-/* The real one. Makes the directory (0700) and syncs its parent when `make`. 0 or -errno. */
+/*
+ * The real one. Makes the directory (0700) and syncs its parent when `make`. 0 or
+ * -errno.
+ */
 MUST_USE int disk_open(const char *path, bool make, struct disk **ret);
 
 /* All of it, or an error: a short write counts as -EIO. */

@@ -1,48 +1,8 @@
-#include "spool/disk_mem.h"
+#include "spool/disk_mem_inside.h"
 
-#include <pthread.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
-
-enum { FILES_MAX = 4096, HANDLES_MAX = 1024, SECTOR = 512, DIRECTORIES = 4 };
-
-struct inode {
-	char name[DISK_NAME_MAX]; /* "": without a name */
-	struct buf data;
-};
-
-enum event_kind {
-	EVENT_CREATE,
-	EVENT_WRITE,
-	EVENT_TRUNCATE,
-	EVENT_SYNC,
-	EVENT_UNLINK,
-	EVENT_RENAME,
-	EVENT_SYNC_DIR
-};
-
-struct event {
-	enum event_kind kind;
-	unsigned inode, directory;
-	uint64_t at, n;  /* of the file */
-	size_t bytes_at; /* in `bytes` */
-	char name[DISK_NAME_MAX];
-};
-
-struct disk_mem {
-	struct disk disk;
-	pthread_mutex_t lock;
-	struct inode inodes[FILES_MAX];
-	unsigned inode_count;
-	int handles[HANDLES_MAX]; /* inode + 1; 0: free */
-	struct buf events, bytes;
-	bool locked;
-	long calls, fail_after, fail_times, failed;
-	int fail_err;
-	int64_t limit;
-};
 
 static struct disk_mem *of(struct disk *d)
 {
@@ -117,7 +77,7 @@ static int64_t used(const struct disk_mem *m)
 	return n;
 }
 
-static int inode_resize(struct inode *in, uint64_t n)
+int disk_mem_resize(struct inode *in, uint64_t n)
 {
 	size_t old = in->data.n;
 
@@ -128,6 +88,19 @@ static int inode_resize(struct inode *in, uint64_t n)
 	}
 	in->data.n = (size_t)n;
 	return 0;
+}
+
+void disk_mem_inodes(struct disk_mem *m, unsigned n)
+{
+	struct inode *more;
+
+	if (n <= m->inode_room)
+		return;
+	more = mem_realloc(m->inodes, 2 * n * sizeof(*more));
+	assert(more);
+	memset(more + m->inode_room, 0, (2 * n - m->inode_room) * sizeof(*more));
+	m->inodes = more;
+	m->inode_room = 2 * n;
 }
 
 static int mem_open(struct disk *d, const char *name, enum disk_open how)
@@ -141,8 +114,8 @@ static int mem_open(struct disk *d, const char *name, enum disk_open how)
 	if (!rc && !inode_find(m, name, &i)) {
 		rc = how == DISK_CREATE ? 0 : -ENOENT;
 		i = m->inode_count;
-		assert(i < FILES_MAX);
 		if (!rc) {
+			disk_mem_inodes(m, i + 1);
 			m->inode_count++;
 			memcpy(m->inodes[i].name, name, strlen(name) + 1);
 			record(m, &(struct event){ .kind = EVENT_CREATE, .inode = i },
@@ -180,7 +153,7 @@ static void write_bytes(struct disk_mem *m, unsigned i, struct str s, uint64_t a
 			   .bytes_at = m->bytes.n };
 
 	if (at + s.n > in->data.n)
-		assert(!inode_resize(in, at + s.n));
+		assert(!disk_mem_resize(in, at + s.n));
 	memcpy(in->data.p + at, s.p, s.n);
 	buf_add(&m->bytes, s);
 	record(m, &e, NULL);
@@ -247,7 +220,7 @@ static int simple(struct disk *d, int file, struct event e)
 	    used(m) + (int64_t)(e.n - in->data.n) > m->limit)
 		rc = -ENOSPC;
 	if (!rc && e.kind == EVENT_TRUNCATE)
-		rc = inode_resize(in, e.n);
+		rc = disk_mem_resize(in, e.n);
 	if (!rc)
 		record(m, &e, NULL);
 	pthread_mutex_unlock(&m->lock);
@@ -422,6 +395,7 @@ void disk_mem_free(struct disk_mem *m)
 		return;
 	for (unsigned i = 0; i < m->inode_count; i++)
 		buf_done(&m->inodes[i].data);
+	mem_free(m->inodes);
 	buf_done(&m->events);
 	buf_done(&m->bytes);
 	pthread_mutex_destroy(&m->lock);
@@ -478,136 +452,6 @@ size_t disk_mem_events(struct disk_mem *m)
 	n = m->events.n / sizeof(struct event);
 	pthread_mutex_unlock(&m->lock);
 	return n;
-}
-
-/* The same seed gives the same disk. */
-static uint64_t draw(uint64_t *seed)
-{
-	uint64_t z = (*seed += 0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
-struct cut {
-	struct disk_mem *to;
-	enum disk_cut how;
-	uint64_t seed;
-	size_t synced[FILES_MAX]; /* events before this one are on disk */
-	size_t dir_synced[DIRECTORIES];
-	size_t dir_until[DIRECTORIES]; /* of the others, these happened */
-	size_t data_until;             /* CUT_PREFIX: whole before this event */
-};
-
-/* Part of an unflushed write. */
-static bool sector_kept(struct cut *c, size_t index)
-{
-	switch (c->how) {
-	case CUT_FLUSHED:
-		return false;
-	case CUT_EVERYTHING:
-		return true;
-	case CUT_ANY:
-		return draw(&c->seed) & 1;
-	case CUT_PREFIX:
-		break;
-	}
-	return index < c->data_until || (index == c->data_until && (draw(&c->seed) & 1));
-}
-
-static void cut_write(struct cut *c, const struct event *e, size_t index,
-		      const char *bytes)
-{
-	struct inode *in = &c->to->inodes[e->inode];
-	bool sure = index < c->synced[e->inode];
-
-	for (uint64_t at = e->at; at < e->at + e->n;) {
-		uint64_t step = SECTOR - at % SECTOR;
-
-		if (step > e->at + e->n - at)
-			step = e->at + e->n - at;
-		if (sure || sector_kept(c, index)) {
-			if (at + step > in->data.n)
-				assert(!inode_resize(in, at + step));
-			memcpy(in->data.p + at, bytes + (at - e->at), (size_t)step);
-		}
-		at += step;
-	}
-}
-
-static void cut_event(struct cut *c, const struct event *e, size_t index,
-		      const char *bytes)
-{
-	struct inode *in = &c->to->inodes[e->inode];
-	bool named = index < c->dir_synced[e->directory] ||
-		     index < c->dir_until[e->directory];
-
-	switch (e->kind) {
-	case EVENT_CREATE:
-	case EVENT_RENAME:
-		if (named)
-			memcpy(in->name, e->name, sizeof(in->name));
-		break;
-	case EVENT_UNLINK:
-		if (named)
-			in->name[0] = '\0';
-		break;
-	case EVENT_WRITE:
-		cut_write(c, e, index, bytes + e->bytes_at);
-		break;
-	case EVENT_TRUNCATE:
-		if (index < c->synced[e->inode] || sector_kept(c, index))
-			assert(!inode_resize(in, e->n));
-		break;
-	case EVENT_SYNC:
-	case EVENT_SYNC_DIR:
-		break;
-	}
-}
-
-static void cut_limits(struct cut *c, const struct event *e, size_t events)
-{
-	for (size_t i = 0; i < events; i++) {
-		if (e[i].kind == EVENT_SYNC)
-			c->synced[e[i].inode] = i;
-		if (e[i].kind == EVENT_SYNC_DIR)
-			c->dir_synced[e[i].directory] = i;
-	}
-	for (unsigned d = 0; d < DIRECTORIES; d++) {
-		size_t left = events - c->dir_synced[d];
-
-		c->dir_until[d] = c->how == CUT_FLUSHED ? 0
-				  : c->how == CUT_EVERYTHING
-					  ? events
-					  : c->dir_synced[d] +
-						    draw(&c->seed) % (left + 1);
-	}
-	c->data_until = events ? draw(&c->seed) % 8 : 0;
-	c->data_until = events > c->data_until ? events - c->data_until : 0;
-}
-
-struct disk_mem *disk_mem_cut(struct disk_mem *m, size_t events, enum disk_cut how,
-			      uint64_t seed)
-{
-	const struct event *e = (const void *)m->events.p;
-	struct cut *c = mem_alloc(sizeof(*c));
-
-	if (c)
-		c->to = disk_mem_new();
-	if (!c || !c->to) {
-		mem_free(c);
-		return NULL;
-	}
-	c->how = how;
-	c->seed = seed;
-	c->to->inode_count = m->inode_count;
-	cut_limits(c, e, events);
-	for (size_t i = 0; i < events; i++)
-		cut_event(c, &e[i], i, m->bytes.p);
-	m = c->to;
-	mem_free(c);
-	return m;
 }
 
 bool disk_mem_flip(struct disk_mem *m, const char *name, uint64_t at, unsigned bit)

@@ -16,7 +16,10 @@ void disk_mem_free(struct disk_mem *m);
 /* For store_open; its done() only gives the lock back, the content stays in m. */
 struct disk *disk_mem_disk(struct disk_mem *m);
 
-/* After `after` more calls fail `times` with err (-1: for good); writes write half first. */
+/*
+ * After `after` more calls fail `times` with err (-1: for good); writes write half
+ * first.
+ */
 void disk_mem_fail(struct disk_mem *m, long after, long times, int err);
 long disk_mem_calls(struct disk_mem *m); /* that could have failed, so far */
 long disk_mem_failed(struct disk_mem *m);

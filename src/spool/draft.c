@@ -1,7 +1,7 @@
 /*
- * Drafts of the log backend. Content gathers in blocks that go to the disk as they are. A
- * draft that grows beyond inline_bytes_max, or for which memory has become scarce, moves to
- * a file in big/ through the pool; its record then holds the envelope only.
+ * Drafts of the log backend. Content gathers in blocks that go to the disk as they are.
+ * A draft that grows beyond inline_bytes_max, or for which memory has become scarce,
+ * moves to a file in big/ through the pool; its record then holds the envelope only.
  */
 #include <string.h>
 

@@ -1,9 +1,9 @@
 #include "spool/envelope.h"
 
 /*
- * Form: version, then the fields in the order of the struct; numbers as LEB128, strings as
- * length and bytes. A reader knows every version up to its own; a field is only ever added
- * at the end of a new version.
+ * Form: version, then the fields in the order of the struct; numbers as LEB128, strings
+ * as length and bytes. A reader knows every version up to its own; a field is only ever
+ * added at the end of a new version.
  */
 enum {
 	ENVELOPE_VERSION = 1,

@@ -31,7 +31,10 @@ void index_done(struct index *ix)
 	mem_free(ix->shards);
 }
 
-/* Microseconds above, the shard below; one step further when the clock stood or went back. */
+/*
+ * Microseconds above, the shard below; one step further when the clock stood or went
+ * back.
+ */
 spool_id index_id_new(struct index *ix, unsigned shard, int64_t wall_us)
 {
 	spool_id last = ix->id_last >> SHARD_BITS,

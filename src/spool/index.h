@@ -1,8 +1,8 @@
 /*
- * What is in a spool, in memory: by id, in order of id, and by due time per shard; claims,
- * holds, and the operator's wishes about claimed items. Both backends use it; where the
- * bytes lie is theirs. Every function is called with `lock` held unless it says otherwise;
- * nobody waits while holding it.
+ * What is in a spool, in memory: by id, in order of id, and by due time per shard;
+ * claims, holds, and the operator's wishes about claimed items. Both backends use it;
+ * where the bytes lie is theirs. Every function is called with `lock` held unless it
+ * says otherwise; nobody waits while holding it.
  */
 #ifndef SPOOL_INDEX_H
 #define SPOOL_INDEX_H
@@ -114,8 +114,8 @@ CO MUST_USE int index_next(struct index *ix, unsigned shard, int64_t deadline_us
 /* From any thread: this ticket is done. */
 void index_ticket_done(struct shard *s, struct ticket *t, int result);
 /*
- * Before the end: wait until nothing that was posted to this loop is still on its way to a
- * shard. Other loops must have ended, or be past their last call.
+ * Before the end: wait until nothing that was posted to this loop is still on its way to
+ * a shard. Other loops must have ended, or be past their last call.
  */
 CO void index_settle_posts(struct index *ix);
 /* On the shard's loop, without the lock: wait for it; the result. */

@@ -9,9 +9,10 @@
 #include "spool/spool.h"
 
 /*
- * The messages as recovery would find them. Of spool_ops only list, head, load, read, stats
- * and close work on the result; the others give -EROFS. every_content: check the checksum
- * of each content, not only of those that were written last. problem: as spool_log_open.
+ * The messages as recovery would find them. Of spool_ops only list, head, load, read,
+ * stats and close work on the result; the others give -EROFS. every_content: check the
+ * checksum of each content, not only of those that were written last. problem: as
+ * spool_log_open.
  */
 CO MUST_USE int spool_look_open(const struct spool_log_options *o, bool every_content,
 				void (*problem)(void *ctx, struct str line), void *ctx,
@@ -30,8 +31,9 @@ struct spool_record_seen {
 };
 
 /*
- * Every record of a directory, in order of segment and place; fn's first result other than
- * 0 ends it and is returned. Blocks: for a command, not for a loop. 0; -ENOMEM; -E….
+ * Every record of a directory, in order of segment and place; fn's first result other
+ * than 0 ends it and is returned. Blocks: for a command, not for a loop. 0; -ENOMEM;
+ * -E….
  */
 MUST_USE int spool_records(const char *path,
 			   int (*fn)(void *ctx, const struct spool_record_seen *),

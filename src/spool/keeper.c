@@ -1,13 +1,14 @@
 /*
- * The keeper: makes the next segment ahead, deletes what nobody needs, and gives space back.
- * A sealed segment in which nothing counts is unlinked; one under a quarter alive is copied
- * into a segment of survivors first. Copying costs at most a quarter of a segment to win
- * three quarters, so all copying together is at most a third of what was written; and as
- * only departures trigger it, a message that merely waits is never rewritten.
+ * The keeper: makes the next segment ahead, deletes what nobody needs, and gives space
+ * back. A sealed segment in which nothing counts is unlinked; one under a quarter alive
+ * is copied into a segment of survivors first. Copying costs at most a quarter of a
+ * segment to win three quarters, so all copying together is at most a third of what was
+ * written; and as only departures trigger it, a message that merely waits is never
+ * rewritten.
  *
- * A copy carries the lsn of the state it tells, so a state settled meanwhile always wins.
- * The order on disk: copies flushed, then the index points to them, then the old segment is
- * unlinked and the directory synced, one at a time.
+ * A copy carries the lsn of the state it tells, so a state settled meanwhile always
+ * wins. The order on disk: copies flushed, then the index points to them, then the old
+ * segment is unlinked and the directory synced, one at a time.
  */
 #include <string.h>
 
@@ -73,7 +74,7 @@ static struct segment *victim_find(struct store *st)
 	uint64_t best_needed = 0;
 
 	if (!st->spare && !st->current)
-		return NULL; /* the newest header keeps ids rising: never be without one */
+		return NULL; /* the newest header keeps ids rising: keep one */
 	for (struct map_node *n = NULL; (n = map_each(&st->segments, n));) {
 		struct segment *s = CONTAINER_OF(n, struct segment, node);
 		uint64_t needed;
@@ -248,7 +249,7 @@ static bool step_alive(struct store *st, struct segment *from,
 	} else if (it && place_is(it->state, from, step->at)) {
 		ret->state = it->state;
 		ret->state_only = true;
-		/* Its content is in this segment, too: then it is merged into that copy. */
+		/* With the content in this segment it is merged into that copy. */
 		alive = it->content.segment != from->head.number;
 	}
 	pthread_mutex_unlock(&st->index.lock);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/test.h"
 #include "spool/conformance.h"
 #include "spool/inspect.h"
@@ -270,6 +271,98 @@ static void test_damage(void **state)
 	on_loop(damage);
 }
 
+/* Each allocation fails in turn: whole or not at all, and a temporary error. */
+static CO void no_memory(void *arg)
+{
+	struct place_on_disk *p = arg;
+	struct spool *s = log_fresh(p);
+	struct spool_stats st;
+	bool failed = true;
+
+	for (long n = 0; n < 5 || failed; n++) {
+		spool_id id = 0, got = 0;
+		int rc;
+
+		mem_fail_on(n, 1);
+		rc = conformance_commit(s, 20000, 0, &id);
+		failed = mem_fail_off() > 0;
+		assert_true(rc == 0 || rc == -ENOMEM);
+		s->ops->stats(s, &st);
+		assert_int_equal(st.waiting, rc == 0);
+		if (rc < 0)
+			continue;
+		assert_true(conformance_same(s, id, 20000, 0));
+		assert_true(conformance_deliver(s, &got));
+		assert_true(got == id);
+	}
+	s->ops->close(s);
+	assert_int_equal(p->problems, 0);
+}
+
+static void test_no_memory(void **state)
+{
+	(void)state;
+	on_loop(no_memory);
+}
+
+/* Beyond the memory for drafts they go to files; those end with the message or the draft. */
+static CO void draft_memory(void *arg)
+{
+	struct place_on_disk *p = arg;
+	struct draft *d[20];
+	struct spool *s;
+	struct spool_stats st;
+	char part[1000] = { 0 };
+	spool_id id, got;
+
+	p->options.draft_memory_bytes = 300000;
+	s = log_fresh(p);
+	for (size_t i = 0; i < COUNT_OF(d); i++) {
+		assert_int_equal(spool_create(s, 0, &d[i]), 0);
+		for (int k = 0; k < 60; k++)
+			if (draft_write(d[i], str_of(part, sizeof(part))) < 0)
+				break; /* even so: -ENOMEM, never more memory than that */
+	}
+	for (size_t i = 0; i < COUNT_OF(d); i++)
+		draft_abandon(&d[i]);
+	assert_int_equal(conformance_commit(s, 900000, 0, &id), 0);
+	s->ops->stats(s, &st);
+	assert_true(st.bytes_live > 900000);
+	assert_true(conformance_same(s, id, 900000, 0));
+	assert_true(conformance_deliver(s, &got));
+	s = log_reopen(p, s);
+	s->ops->stats(s, &st);
+	assert_int_equal(st.waiting, 0);
+	assert_int_equal(st.bytes_live, 0);
+	s->ops->close(s);
+	assert_int_equal(p->problems, 0);
+}
+
+static void test_draft_memory(void **state)
+{
+	(void)state;
+	on_loop(draft_memory);
+}
+
+static CO void no_room(void *arg)
+{
+	struct place_on_disk *p = arg;
+	struct draft *d = NULL;
+	struct spool *s;
+
+	p->options.free_bytes_min = INT64_MAX;
+	s = log_fresh(p);
+	assert_int_equal(spool_create(s, 0, &d), -ENOSPC);
+	assert_null(d);
+	s->ops->close(s);
+}
+
+static void test_no_room(void **state)
+{
+	(void)state;
+	on_loop(no_room);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +372,9 @@ int main(void)
 		cmocka_unit_test(test_space),
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_draft_memory),
+		cmocka_unit_test(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@ enum {
 	INLINE_BYTES_MAX = 1024 * 1024,
 	DRAFT_MEMORY_BYTES = 256 * 1024 * 1024,
 	BACKOFF_US_LEAST = 100000,
+	CLOSE_TRIES = 5,
 };
 
 static void options_fill(struct store *st, const struct spool_log_options *o)
@@ -155,8 +156,7 @@ CO int spool_log_open(const struct spool_log_options *o,
 	return rc ? rc : store_open(d, o, problem, ctx, ret);
 }
 
-/* Everything that was settled is on disk, or the disk refuses it. */
-static CO void barrier(struct store *st)
+static CO int barrier_once(struct store *st)
 {
 	struct ticket t = { 0 };
 	struct job j = { .kind = JOB_BARRIER, .ticket = &t };
@@ -166,8 +166,38 @@ static CO void barrier(struct store *st)
 	loop_outside(loop_self(), 1);
 	store_enqueue(st, &j);
 	pthread_mutex_unlock(&st->index.lock);
-	if (index_ticket_wait(&t, "flushing the spool") < 0)
-		log_text(LOG_ERROR, "spool_close_unflushed", t.result,
+	return index_ticket_wait(&t, "flushing the spool");
+}
+
+/* In the pool: let the disk rest as long as the committer does. */
+static int rest_job(void *arg)
+{
+	struct store *st = arg;
+	struct timespec t;
+	int64_t until;
+
+	pthread_mutex_lock(&st->index.lock);
+	until = st->retry_at_us;
+	pthread_mutex_unlock(&st->index.lock);
+	t.tv_sec = until / USEC_PER_SEC;
+	t.tv_nsec = until % USEC_PER_SEC * 1000;
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+	return 0;
+}
+
+/* Everything that was settled is on disk, or the disk refuses it again and again. */
+static CO void barrier(struct store *st)
+{
+	int rc = barrier_once(st);
+
+	for (int i = 1; i < CLOSE_TRIES && rc < 0; i++) {
+		rc = pool_run(st->pool, rest_job, st, "waiting for the disk");
+		if (!rc)
+			rc = barrier_once(st);
+	}
+	if (rc < 0)
+		log_text(LOG_ERROR, "spool_close_unflushed", rc,
 			 "some messages may be delivered again");
 }
 

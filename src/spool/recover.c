@@ -182,7 +182,9 @@ static int tail_settle(struct recovery *r)
 	return rc;
 }
 
-/* The last flush of a segment: every content is looked at. Sets *end before a torn one. */
+/*
+ * The last flush of a segment: every content is looked at. Sets *end before a torn one.
+ */
 static int tail_check(struct recovery *r, uint64_t *end)
 {
 	const struct walk_step *s = (const void *)r->tail.p;
@@ -384,7 +386,8 @@ static int ends_apply(struct recovery *r, struct segment *s)
 		if (rc || step.kind != WALK_RECORD || step.record.type != RECORD_END)
 			break;
 		about = store_segment(r->st, step.record.id);
-		if (!about || about->end <= step.record.size)
+		if (!about || about == s || about->end <= step.record.size ||
+		    step.record.size < SEGMENT_RECORDS_AT)
 			continue;
 		rc = d->ops->truncate(d, about->file, (int64_t)step.record.size);
 		if (!rc)

@@ -111,7 +111,7 @@ int record_decode(struct str bytes, struct segment_key k, struct record *ret)
 	r.arrived_us = (int64_t)get_le(p + 48, 8);
 	r.content_crc = (uint32_t)get_le(p + 56, 4);
 	r.flushed = (uint32_t)get_le(p + 60, 4);
-	if (!type_known(r.type) || r.envelope_bytes > ENVELOPE_BYTES_MAX ||
+	if (!r.id || !type_known(r.type) || r.envelope_bytes > ENVELOPE_BYTES_MAX ||
 	    (r.type == RECORD_MESSAGE && r.size > UINT32_MAX))
 		return -EBADMSG;
 	*ret = r;
@@ -192,7 +192,8 @@ static int record_at(struct segment_walk *w, uint64_t at, struct walk_step *ret)
 
 	if (rc < 0)
 		return rc;
-	if (record_decode(s, w->key, &r) < 0 || record_bytes(&r) > w->size - at)
+	if (record_decode(s, w->key, &r) < 0 || record_bytes(&r) > w->size - at ||
+	    (uint64_t)r.flushed * RECORD_ALIGN > at)
 		return 0;
 	rc = window_get(w, at, RECORD_HEAD_BYTES + (size_t)r.envelope_bytes, &s);
 	if (rc < 0)

@@ -1,6 +1,6 @@
 /*
- * The form of a segment file: a header (twice, 4 KiB apart), then records. Pure: bytes come
- * from a function, so the same code recovers, inspects, reclaims and is fuzzed.
+ * The form of a segment file: a header (twice, 4 KiB apart), then records. Pure: bytes
+ * come from a function, so the same code recovers, inspects, reclaims and is fuzzed.
  * docs/spool.md shows the form field by field.
  */
 #ifndef SPOOL_SEGMENT_H
@@ -20,11 +20,9 @@ enum {
 
 struct segment_head {
 	uint64_t number;
-	uint32_t
-		generation; /* 0: new mail; 1: survivors of segments that were given up */
+	uint32_t generation; /* 0: new mail; 1: survivors of other segments */
 	uint8_t key[16]; /* random: bytes of another life of the disk never look valid */
-	uint64_t
-		id_floor; /* every id given out before this segment was made is <= this */
+	uint64_t id_floor; /* ids given out before it was made are <= this */
 };
 
 /* Letters are on disk. */
@@ -42,14 +40,12 @@ struct record {
 	uint8_t type, flags;
 	uint16_t attempts;
 	uint32_t envelope_bytes;
-	uint64_t
-		lsn; /* of the state that is told, wherever it is told: the highest wins */
+	uint64_t lsn; /* of the state that is told: the highest wins */
 	uint64_t id;
 	uint64_t size; /* content bytes, or see record_type */
 	int64_t next_us, arrived_us;
 	uint32_t content_crc;
-	uint32_t
-		flushed; /* offset / 8 up to which this segment had been flushed before */
+	uint32_t flushed; /* offset / 8: this segment was on disk up to there */
 };
 
 /* What is mixed into each record of one segment. */

@@ -1,8 +1,8 @@
 /*
  * Durable storage of messages: the only place where receiving and sending meet.
- * commit() returning 0 means: content, envelope and directory entry are on disk (embedded)
- * or acknowledged by a quorum (cluster). Only then may a 250 be said. See README.md for the
- * table of states and crash points.
+ * commit() returning 0 means: content, envelope and directory entry are on disk
+ * (embedded) or acknowledged by a quorum (cluster). Only then may a 250 be said.
+ * docs/spool.md has the table of states and crash points.
  *
  * Two backends: spool_log_open (segment log) and spool_mem_open (memory, for tests). Both
  * pass spool/conformance.c. Calls marked CO may wait; the others do not.
@@ -37,19 +37,19 @@ struct spool_head {
 };
 
 struct spool_ops {
-	/* A new draft with an id of its own. 0, -ENOMEM, -ENOSPC, -E…. shard: the caller's
-	 * loop, 0 .. shards-1; the item will be offered to that shard's next(). */
+	/* A new draft with an id of its own. 0, -ENOMEM, -ENOSPC, -E…. shard: the
+	 * caller's loop, 0 .. shards-1; that shard's next() will offer the item. */
 	CO int (*create)(struct spool *, unsigned shard, struct draft **ret);
 	/* Append content. Errors stick to the draft: commit returns them, too. */
 	CO int (*write)(struct draft *, struct str bytes);
-	/* 0: durable, the draft is gone. Otherwise nothing is stored, the draft is gone, and
-	 * the caller answers 4yz. Shielded from cancellation. */
+	/* 0: durable, the draft is gone. Otherwise nothing is stored, the draft is gone,
+	 * and the caller answers 4yz. Shielded from cancellation. */
 	CO int (*commit)(struct draft *, const struct envelope *);
 	void (*abandon)(struct draft *);
 
-	/* The next due item of this shard, claimed for the caller until settle(), release()
-	 * or the end of the process. Waits for commits and due times.
-	 * 0, -ECANCELED, -ETIMEDOUT. */
+	/* The next due item of this shard, claimed for the caller until settle(),
+	 * release() or the end of the process. Waits for commits and due times. One
+	 * waits per shard. 0, -ECANCELED, -ETIMEDOUT. */
 	CO int (*next)(struct spool *, unsigned shard, int64_t deadline_us,
 		       spool_id *ret);
 
@@ -58,17 +58,19 @@ struct spool_ops {
 	/* Content bytes from an offset: bytes read (0 at the end), or -errno. */
 	CO ptrdiff_t (*read)(struct spool *, spool_id, uint64_t at, void *p, size_t n);
 
-	/* Record the new state of a claimed item and give the claim back. next_us is when it
-	 * is due again. An envelope without pending recipients removes the item.
-	 * 0, -ENOENT (deleted meanwhile), -E…: on failure the claim stays and the caller may
+	/* Record the new state of a claimed item and give the claim back. next_us is when
+	 * it is due again. An envelope without pending recipients removes the item.
+	 * 0; -ENOENT: not there, or not claimed; -E…: the claim stays and the caller may
 	 * try again. Not flushed by itself: a crash may deliver again, never lose. */
 	CO int (*settle)(struct spool *, spool_id, const struct envelope *,
 			 int64_t next_us);
 	/* Give a claim back with nothing changed (shutdown): due again at once. */
 	void (*release)(struct spool *, spool_id);
 
-	/* The operator. A claimed item cannot be deleted or held in mid-delivery: hold and
-	 * remove then take effect when it settles (return 0 all the same). */
+	/* The operator. -ENOENT, -ENOMEM, -EIO. In mid-delivery (claimed) each returns 0
+	 * and takes effect when the claim ends: remove also if there is more to do,
+	 * retry by being due at once. A retry does not end a hold; a hold's end leaves
+	 * the due time as it was. */
 	CO int (*hold)(struct spool *, spool_id, bool held);
 	CO int (*retry)(struct spool *, spool_id); /* due now */
 	CO int (*remove)(struct spool *, spool_id);
@@ -79,7 +81,7 @@ struct spool_ops {
 	bool (*head)(struct spool *, spool_id, struct spool_head *ret);
 	void (*stats)(struct spool *, struct spool_stats *ret);
 
-	/* Stop taking; everything settled is flushed; frees. All drafts are gone before. */
+	/* Everything settled is flushed; frees. All drafts are gone before. */
 	CO void (*close)(struct spool *);
 };
 
@@ -91,16 +93,13 @@ uint64_t draft_size(const struct draft *d); /* content bytes written so far */
 spool_id draft_id(const struct draft *d);
 
 struct spool_log_options {
-	const char *path;       /* directory; made if missing (0700) */
-	unsigned shards;        /* loops that call next() */
-	struct pool *pool;      /* for reads and spills */
-	uint64_t segment_bytes; /* 0: 64 MiB */
-	uint64_t
-		inline_bytes_max; /* 0: 1 MiB; larger content goes to a file of its own */
-	uint64_t
-		draft_memory_bytes; /* 0: 256 MiB for all drafts; beyond it drafts spill early */
-	uint64_t
-		free_bytes_min; /* refuse new drafts (-ENOSPC) below this much free disk */
+	const char *path;            /* directory; made if missing (0700) */
+	unsigned shards;             /* loops that call next() */
+	struct pool *pool;           /* for reads and spills */
+	uint64_t segment_bytes;      /* 0: 64 MiB */
+	uint64_t inline_bytes_max;   /* 0: 1 MiB; larger content gets a file */
+	uint64_t draft_memory_bytes; /* 0: 256 MiB; beyond it drafts spill early */
+	uint64_t free_bytes_min;     /* less free disk: new drafts are -ENOSPC */
 };
 
 /*
@@ -112,7 +111,7 @@ CO MUST_USE int spool_log_open(const struct spool_log_options *o,
 			       void (*problem)(void *ctx, struct str line), void *ctx,
 			       struct spool **ret);
 
-/* Everything in memory; commit keeps nothing beyond the process. For tests and fuzzing. */
+/* Everything in memory; nothing outlives the process. For tests and fuzzing. */
 MUST_USE int spool_mem_open(unsigned shards, struct spool **ret);
 
 /* The calls, with the dispatch hidden. */

@@ -119,7 +119,10 @@ static void test_envelope(void **state)
 	arena_done(&a);
 }
 
-/* Every proper prefix, and every allocation that fails, is an error; nothing is read over. */
+/*
+ * Every proper prefix, and every allocation that fails, is an error; nothing is read
+ * over.
+ */
 static void test_envelope_refused(void **state)
 {
 	struct arena last = { 0 };

@@ -166,7 +166,9 @@ extern const struct spool_ops store_ops;
 MUST_USE int store_recover(struct store *st);
 void store_problem(struct store *st, const char *fmt, ...) PRINTF(2, 3);
 
-/* open.c: a store on a disk, which it owns from then on; nothing recovered, no threads. */
+/*
+ * open.c: a store on a disk, which it owns from then on; nothing recovered, no threads.
+ */
 MUST_USE int store_new(struct disk *d, const struct spool_log_options *o,
 		       struct store **ret);
 void store_free(struct store *st);
