@@ -1,6 +1,6 @@
 /*
- * Runs dialogue scripts (tests/dialogue/NAME.smtp) against the server in this process: memory
- * pipes, virtual clock, spool in memory. One test per script. The language:
+ * Runs dialogue scripts (tests/dialogue/NAME.smtp) against the server in this process:
+ * memory pipes, virtual clock, spool in memory. One test per script. The language:
  *
  *   # comment
  *   conf TEXT        a line of configuration, before the first connection
@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "app/config.h"
+#include "base/mem.h"
 #include "rt/mem_pipe.h"
 #include "server/server.h"
 
@@ -58,8 +59,9 @@ struct run {
 static bool fail(struct run *r, const char *what, struct str detail)
 {
 	if (!r->fault[0])
-		(void)snprintf(r->fault, sizeof(r->fault), "line %u: %s: %.*s", r->line, what,
-			       detail.n > 200 ? 200 : (int)detail.n, detail.p ? detail.p : "");
+		(void)snprintf(r->fault, sizeof(r->fault), "line %u: %s: %.*s", r->line,
+			       what, detail.n > 200 ? 200 : (int)detail.n,
+			       detail.p ? detail.p : "");
 	return false;
 }
 
@@ -96,8 +98,11 @@ static void unescape(struct str s, struct buf *out)
 			i += 2;
 			continue;
 		}
-		buf_add_c(out, c == 'r' ? '\r' : c == 'n' ? '\n' : c == 't' ? '\t' :
-				       c == '0' ? 0	 : c);
+		buf_add_c(out, c == 'r'   ? '\r'
+			       : c == 'n' ? '\n'
+			       : c == 't' ? '\t'
+			       : c == '0' ? 0
+					  : c);
 	}
 }
 
@@ -110,7 +115,8 @@ static bool build(struct run *r)
 	struct server_options so = { 0 };
 	bool ok = true;
 
-	if (app_config_load(buf_str(&r->conf), STR("script"), &o, &diags, &r->config) < 0) {
+	if (app_config_load(buf_str(&r->conf), STR("script"), &o, &diags, &r->config) <
+	    0) {
 		conf_diags_text(&diags, &faults);
 		ok = fail(r, "configuration", buf_str(&faults));
 	}
@@ -161,7 +167,7 @@ static bool connect_to(struct run *r)
 	r->open = true;
 	if (group_spawn(&r->group, "server", serve, r) < 0)
 		return fail(r, "no coroutine", STR_NONE);
-	(void)!co_yield();
+	(void)!co_yield ();
 	return true;
 }
 
@@ -268,7 +274,7 @@ static bool expect_stored(struct run *r, struct str number)
 
 	if (!need(r) || str_to_u64(number, 1000, &want) < 0)
 		return fail(r, "not a number", number);
-	(void)!co_yield();
+	(void)!co_yield ();
 	r->spool->ops->stats(r->spool, &stats);
 	(void)snprintf(have, sizeof(have), "%llu", (unsigned long long)stats.waiting);
 	return stats.waiting == want || fail(r, "messages stored", str_from(have));
@@ -291,7 +297,8 @@ static bool expect_envelope(struct run *r, struct str sender, struct str rcpt)
 	for (size_t i = 0; rcpt.p && i < e.rcpt_count; i++)
 		ok = ok || str_eq(e.rcpts[i].to, rcpt);
 	if (rcpt.p && !ok)
-		fail(r, "no such recipient; the first is", e.rcpt_count ? e.rcpts[0].to : rcpt);
+		fail(r, "no such recipient; the first is",
+		     e.rcpt_count ? e.rcpts[0].to : rcpt);
 	arena_done(&a);
 	return ok;
 }
@@ -304,7 +311,8 @@ static bool content(struct run *r, struct buf *out)
 
 	if (!newest(r, &h))
 		return false;
-	while ((n = r->spool->ops->read(r->spool, h.id, out->n, block, sizeof(block))) > 0)
+	while ((n = r->spool->ops->read(r->spool, h.id, out->n, block, sizeof(block))) >
+	       0)
 		buf_add_bytes(out, block, (size_t)n);
 	return n == 0 || fail(r, "cannot read the content", STR_NONE);
 }
@@ -479,7 +487,7 @@ static bool play_file(const char *path, const char *name)
 	static char text[SCRIPT_BYTES_MAX];
 	struct loop_options o = { .virtual_clock = true,
 				  .virtual_wall_us = INT64_C(1795500000) * USEC_PER_SEC };
-	struct run *r = calloc(1, sizeof(*r));
+	struct run *r = mem_alloc(sizeof(*r));
 	FILE *f = fopen(path, "r");
 	struct loop *loop = loop_new(&o);
 	static unsigned number;
@@ -498,9 +506,9 @@ static bool play_file(const char *path, const char *name)
 	loop_free(loop);
 	buf_done(&r->conf);
 	ok = !r->fault[0];
-	(void)printf("%s %u %s%s%s\n", ok ? "ok" : "not ok", ++number, name, ok ? "" : " # ",
-		     r->fault);
-	free(r);
+	(void)printf("%s %u %s%s%s\n", ok ? "ok" : "not ok", ++number, name,
+		     ok ? "" : " # ", r->fault);
+	mem_free(r);
 	return ok;
 }
 
@@ -524,7 +532,8 @@ int main(int argc, char **argv)
 	(void)!log_open(STDERR_FILENO, LOG_LOGFMT, LOG_ERROR);
 	for (int i = 0; i < n; i++) {
 		if (argc < 3 || strstr(list[i]->d_name, argv[2])) {
-			(void)snprintf(path, sizeof(path), "%s/%s", argv[1], list[i]->d_name);
+			(void)snprintf(path, sizeof(path), "%s/%s", argv[1],
+				       list[i]->d_name);
 			if (play_file(path, list[i]->d_name))
 				passed++;
 			else

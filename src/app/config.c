@@ -38,7 +38,8 @@ static int absolute(struct app_config *c, const struct app_options *o, struct st
 {
 	if (path->n == 0 || path->p[0] == '/')
 		return 0;
-	*path = arena_printf(&c->arena, "%.*s/%.*s", STR_ARG(o->directory), STR_ARG(*path));
+	*path = arena_printf(&c->arena, "%.*s/%.*s", STR_ARG(o->directory),
+			     STR_ARG(*path));
 	return path->p ? 0 : -ENOMEM;
 }
 
@@ -72,7 +73,8 @@ static int own_name(struct app_config *c, struct conf_diags *diags)
 			return -ENOMEM;
 	}
 	if (!smtp_domain_valid(c->set.hostname, false))
-		conf_fault(diags, (struct conf_pos){ .file = c->file, .line = 1, .column = 1 },
+		conf_fault(diags,
+			   (struct conf_pos){ .file = c->file, .line = 1, .column = 1 },
 			   c->set.hostname, STR("hostname is the full name of this host"),
 			   STR("write hostname = \"mx.example.org\""));
 	return 0;
@@ -83,7 +85,8 @@ static void check_relay(const struct app_config *c, struct conf_diags *diags)
 	if (c->set.relay.from.n && c->set.relay.via.n == 0)
 		conf_warn(diags, (struct conf_pos){ .file = c->file },
 			  STR("relay.from without relay.via"),
-			  STR("mail to other domains needs a next hop; MX look-up is not built "
+			  STR("mail to other domains needs a next hop; MX look-up is not "
+			      "built "
 			      "yet"),
 			  STR("write relay { via = \"smarthost.example:25\" }"));
 }
@@ -99,7 +102,8 @@ static void bound_connections(struct app_config *c, const struct app_options *o)
 		*set = most;
 }
 
-static int load(struct app_config *c, const struct app_options *o, struct conf_diags *diags)
+static int load(struct app_config *c, const struct app_options *o,
+		struct conf_diags *diags)
 {
 	struct conf_node *root = NULL;
 	int e = conf_parse(c->text, c->file, &c->arena, diags, &root);

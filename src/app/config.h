@@ -53,15 +53,16 @@ struct app_config {
 
 struct app_options {
 	uint64_t descriptors_max; /* of this process; bounds limits.connections */
-	struct str directory;	  /* what relative paths are below */
+	struct str directory;     /* what relative paths are below */
 };
 
 /*
  * Parse, check, read the files it names. diags->arena must outlive the diagnostics.
  * 0 with one reference held; -EBADMSG: faults in diags; -ENOMEM.
  */
-MUST_USE int app_config_load(struct str text, struct str file, const struct app_options *o,
-			     struct conf_diags *diags, struct app_config **ret);
+MUST_USE int app_config_load(struct str text, struct str file,
+			     const struct app_options *o, struct conf_diags *diags,
+			     struct app_config **ret);
 
 /* The text of a configuration file, at most CONF_BYTES_MAX. 0 or -errno. */
 MUST_USE int app_config_read(const char *path, struct buf *ret);

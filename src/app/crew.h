@@ -52,7 +52,8 @@ struct crew {
 	struct waiter orders_came;
 };
 
-/* The first coroutine of the loop: builds, serves, takes orders until ORDER_STOP, ends. */
+/* The first coroutine of the loop: builds, serves, takes orders until ORDER_STOP, ends.
+ */
 CO void crew_run(void *crew);
 
 /* From any thread; the order belongs to the crew until done() is called. */

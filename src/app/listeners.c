@@ -34,7 +34,8 @@ static void remove_stale(const struct addr *a)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	if (connect(fd, (const struct sockaddr *)&a->ss, a->len) < 0 && errno == ECONNREFUSED)
+	if (connect(fd, (const struct sockaddr *)&a->ss, a->len) < 0 &&
+	    errno == ECONNREFUSED)
 		unlink(path_of(a));
 	close(fd);
 }
@@ -80,7 +81,8 @@ static bool inherits(const struct listeners *l, const struct addr *a)
 	return fd >= 0;
 }
 
-static struct listener_socket *find(struct listeners *l, const struct addr *a, unsigned loop)
+static struct listener_socket *find(struct listeners *l, const struct addr *a,
+				    unsigned loop)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (same_address(&l->v[i].at, a) && l->v[i].loop == loop)
@@ -88,8 +90,8 @@ static struct listener_socket *find(struct listeners *l, const struct addr *a, u
 	return NULL;
 }
 
-static int add(struct listeners *l, const struct addr *a, unsigned loop, struct str service,
-	       const struct privsep_user *owner)
+static int add(struct listeners *l, const struct addr *a, unsigned loop,
+	       struct str service, const struct privsep_user *owner)
 {
 	struct listener_socket *have = find(l, a, loop), *more;
 	int fd;
@@ -106,11 +108,16 @@ static int add(struct listeners *l, const struct addr *a, unsigned loop, struct 
 	l->v = more;
 	fd = take_inherited(l, a);
 	if (fd == -ENOENT)
-		fd = a->ss.ss_family == AF_UNIX ? open_path(a, owner) : net_listen(a, BACKLOG);
+		fd = a->ss.ss_family == AF_UNIX ? open_path(a, owner)
+						: net_listen(a, BACKLOG);
 	if (fd < 0)
 		return fd;
-	l->v[l->n] = (struct listener_socket){ .at = *a, .loop = loop, .key = ++l->next_key,
-					       .fd = fd, .keep = true, .fresh = true };
+	l->v[l->n] = (struct listener_socket){ .at = *a,
+					       .loop = loop,
+					       .key = ++l->next_key,
+					       .fd = fd,
+					       .keep = true,
+					       .fresh = true };
 	if (str_to_cstr(str_sub(service, 0, 63), l->v[l->n].service, 64) < 0)
 		l->v[l->n].service[0] = 0;
 	l->n++;
@@ -119,15 +126,16 @@ static int add(struct listeners *l, const struct addr *a, unsigned loop, struct 
 
 /*
  * SO_REUSEPORT would let a second server of the same user take half of our connections
- * unnoticed. A socket without it cannot be bound beside another listener; one that belongs
- * to a worker that is just ending is waited for.
+ * unnoticed. A socket without it cannot be bound beside another listener; one that
+ * belongs to a worker that is just ending is waited for.
  */
 static int port_is_free(const struct addr *a)
 {
 	struct timespec step = { .tv_nsec = PORT_WAIT_STEP_MS * 1000000L };
 	int one = 1, e = -EADDRINUSE;
 
-	for (int waited = 0; e == -EADDRINUSE && waited < PORT_WAIT_MS; waited += PORT_WAIT_STEP_MS) {
+	for (int waited = 0; e == -EADDRINUSE && waited < PORT_WAIT_MS;
+	     waited += PORT_WAIT_STEP_MS) {
 		int fd = socket(a->ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 		if (fd < 0)
@@ -136,7 +144,8 @@ static int port_is_free(const struct addr *a)
 			nanosleep(&step, NULL);
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		if (a->ss.ss_family == AF_INET6)
-			(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+			(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
+					 sizeof(one));
 		e = bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0 ? -errno : 0;
 		if (e == 0 && listen(fd, 1) < 0)
 			e = -errno;

@@ -10,10 +10,10 @@ enum { LISTENERS_MAX = 4096 };
 struct listener_socket {
 	struct addr at;
 	unsigned loop;
-	uint64_t key;	   /* never used twice */
-	char service[64];  /* "control" for the control socket */
+	uint64_t key;     /* never used twice */
+	char service[64]; /* "control" for the control socket */
 	int fd;
-	bool keep; /* while a new set is worked out */
+	bool keep;  /* while a new set is worked out */
 	bool fresh; /* not yet told to the worker */
 };
 
@@ -29,8 +29,9 @@ struct listeners {
  * address, SO_REUSEPORT; one for a path), mark what is gone with keep = false. On failure
  * nothing has changed: 0; -E… with the address in *bad.
  */
-MUST_USE int listeners_match(struct listeners *l, const struct app_config *c, unsigned loops,
-			     const struct privsep_user *owner, struct addr *bad);
+MUST_USE int listeners_match(struct listeners *l, const struct app_config *c,
+			     unsigned loops, const struct privsep_user *owner,
+			     struct addr *bad);
 
 /* Close and forget those with keep = false. */
 void listeners_sweep(struct listeners *l);

@@ -47,7 +47,9 @@ static void pass_on(struct post *p)
 CO int local_ask(void *local_ask, struct str owner)
 {
 	struct local_ask *a = local_ask;
-	struct request r = { .ask = a, .from = loop_self(), .wire = { .kind = WIRE_LOCAL } };
+	struct request r = { .ask = a,
+			     .from = loop_self(),
+			     .wire = { .kind = WIRE_LOCAL } };
 	int e = str_to_cstr(owner, r.wire.text, sizeof(r.wire.text));
 
 	if (e < 0)
@@ -60,8 +62,7 @@ CO int local_ask(void *local_ask, struct str owner)
 
 void local_ask_answer(struct local_ask *a, uint64_t key, int fd)
 {
-	LIST_EACH(n, &a->open)
-	{
+	LIST_EACH(n, &a->open) {
 		struct request *r = LIST_ITEM(n, struct request, node);
 
 		if (r->wire.key == key) {
@@ -76,8 +77,7 @@ void local_ask_answer(struct local_ask *a, uint64_t key, int fd)
 void local_ask_close(struct local_ask *a)
 {
 	a->closed = true;
-	LIST_EACH(n, &a->open)
-	{
+	LIST_EACH(n, &a->open) {
 		finish(LIST_ITEM(n, struct request, node), -ECONNRESET);
 	}
 }

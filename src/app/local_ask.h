@@ -1,6 +1,7 @@
 /*
- * Asking the master for a process with the rights of a mailbox owner (deliver/local.h). Any
- * loop asks; loop 0, which holds the line to the master, passes on and hands the answer back.
+ * Asking the master for a process with the rights of a mailbox owner (deliver/local.h).
+ * Any loop asks; loop 0, which holds the line to the master, passes on and hands the
+ * answer back.
  */
 #ifndef APP_LOCAL_ASK_H
 #define APP_LOCAL_ASK_H

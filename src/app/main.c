@@ -76,8 +76,8 @@ static int load(const char *path, const struct app_options *o, bool json, FILE *
 	int e = app_config_read(path, &text);
 
 	if (e < 0) {
-		(void)fprintf(err, "postern: %s: %s. Give another file with -c FILE.\n", path,
-			      strerror(-e));
+		(void)fprintf(err, "postern: %s: %s. Give another file with -c FILE.\n",
+			      path, strerror(-e));
 		return EX_NOINPUT;
 	}
 	e = app_config_load(buf_str(&text), str_from(path), o, &diags, ret);
@@ -163,8 +163,9 @@ static void usage(FILE *out)
 			   "A mail server and mail gate. Commands:\n\n");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		(void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
-	(void)fprintf(out, "\npostern COMMAND --help tells more. postern --version tells the "
-			   "version.\n");
+	(void)fprintf(out,
+		      "\npostern COMMAND --help tells more. postern --version tells the "
+		      "version.\n");
 }
 
 static int run(int argc, char **argv, struct arena *arena)
@@ -191,8 +192,10 @@ static int run(int argc, char **argv, struct arena *arena)
 		return EX_OK;
 	}
 	meant = options_suggest(str_from(argv[1]), names, COUNT_OF(commands));
-	(void)fprintf(stderr, "postern: no command \"%s\"%s%s%s; postern --help lists them\n", argv[1],
-		      meant ? ", did you mean \"" : "", meant ? meant : "", meant ? "\"" : "");
+	(void)fprintf(stderr,
+		      "postern: no command \"%s\"%s%s%s; postern --help lists them\n",
+		      argv[1], meant ? ", did you mean \"" : "", meant ? meant : "",
+		      meant ? "\"" : "");
 	return EX_USAGE;
 }
 

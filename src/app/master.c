@@ -39,7 +39,7 @@ struct master {
 	int64_t worker_since_ms, restart_at_ms;
 	int64_t backoff_ms;
 	bool stopping, was_up;
-	bool reload_again; /* SIGHUP came while an offer was open */
+	bool reload_again;          /* SIGHUP came while an offer was open */
 	struct app_config *offered; /* a reload that the worker has not answered yet */
 };
 
@@ -85,7 +85,8 @@ static int make_places(struct master *m, const struct app_config *c)
 		if (e == 0 && d->mailboxes.n)
 			e = privsep_directory(d->mailboxes, 0755, &owner);
 		if (e < 0)
-			log_text(LOG_ERROR, "no_place", e, "domain %.*s, mailboxes %.*s owner %.*s",
+			log_text(LOG_ERROR, "no_place", e,
+				 "domain %.*s, mailboxes %.*s owner %.*s",
 				 STR_ARG(d->section.title), STR_ARG(d->mailboxes),
 				 STR_ARG(d->owner));
 	}
@@ -173,7 +174,8 @@ static void worker_ended(struct master *m, int status)
 		log_text(LOG_ERROR, "worker_died", 0, "status %d; again in %lld ms",
 			 WEXITSTATUS(status), (long long)m->backoff_ms);
 	m->restart_at_ms = now_ms() + m->backoff_ms;
-	m->backoff_ms = m->backoff_ms * 2 < BACKOFF_MS_MAX ? m->backoff_ms * 2 : BACKOFF_MS_MAX;
+	m->backoff_ms = m->backoff_ms * 2 < BACKOFF_MS_MAX ? m->backoff_ms * 2
+							   : BACKOFF_MS_MAX;
 }
 
 static void reap(struct master *m)
@@ -277,7 +279,8 @@ static void reload(struct master *m)
 		log_text(LOG_ERROR, "reload_refused", e,
 			 "the configuration has faults; the old one stays in force");
 	} else if (m->worker_sock < 0) {
-		app_config_drop(m->config); /* nobody runs: the next worker starts with it */
+		app_config_drop(
+			m->config); /* nobody runs: the next worker starts with it */
 		m->config = c;
 		c = NULL;
 	} else {
@@ -285,7 +288,8 @@ static void reload(struct master *m)
 		c = NULL;
 		e = offer(m, m->offered);
 		if (e < 0) {
-			log_text(LOG_ERROR, "reload_refused", e, "the old one stays in force");
+			log_text(LOG_ERROR, "reload_refused", e,
+				 "the old one stays in force");
 			forget_offer(m);
 		}
 	}
@@ -305,7 +309,8 @@ static void begin_stop(struct master *m)
 	m->stopping = true;
 	notify_manager("STOPPING=1");
 	log_text(LOG_INFO, "stopping", 0, "no new sessions; those under way may finish");
-	/* Who connects from now on is refused at once instead of left waiting in a backlog. */
+	/* Who connects from now on is refused at once instead of left waiting in a
+	 * backlog. */
 	listeners_close(&m->listeners);
 	if (m->worker_sock >= 0 && wire_send(m->worker_sock, &w, -1) < 0)
 		kill(m->worker, SIGKILL);
@@ -325,7 +330,8 @@ static void on_signals(struct master *m)
 }
 
 /* The directories of mailboxes that the configuration gives to this user. */
-static size_t roots_of(const struct master *m, struct str user, struct str *ret, size_t max)
+static size_t roots_of(const struct master *m, struct str user, struct str *ret,
+		       size_t max)
 {
 	size_t n = 0;
 
@@ -360,7 +366,8 @@ static int start_local(struct master *m, const char *name)
 	int pair[2];
 	pid_t pid;
 
-	/* The worker may have been taken over: only users that the configuration names. */
+	/* The worker may have been taken over: only users that the configuration names.
+	 */
 	o.root_count = roots_of(m, str_from(name), roots, COUNT_OF(roots));
 	if (o.root_count == 0 || privsep_find(str_from(name), &user) < 0)
 		return -EPERM;
@@ -402,7 +409,8 @@ static void on_wire(struct master *m, const struct wire *w)
 
 	switch (w->kind) {
 	case WIRE_UP:
-		log_text(LOG_INFO, "ready", 0, "version %s, %u loops", POSTERN_VERSION, m->loops);
+		log_text(LOG_INFO, "ready", 0, "version %s, %u loops", POSTERN_VERSION,
+			 m->loops);
 		if (!m->was_up)
 			notify_manager("READY=1");
 		m->was_up = true;
@@ -433,7 +441,8 @@ static void on_worker(struct master *m)
 	struct wire w;
 	int fd = -1, got;
 
-	while (m->worker_sock >= 0 && (got = wire_receive(m->worker_sock, &w, &fd)) != -EAGAIN) {
+	while (m->worker_sock >= 0 &&
+	       (got = wire_receive(m->worker_sock, &w, &fd)) != -EAGAIN) {
 		if (fd >= 0)
 			close(fd); /* a worker has no descriptors to give */
 		if (got <= 0) {
@@ -476,13 +485,14 @@ static int find_user(struct master *m)
 	e = privsep_find(name, &m->user);
 	if (e < 0 && str_eq(name, STR("postern"))) {
 		log_text(LOG_WARN, "no_user", 0,
-			 "user \"postern\" does not exist, running as \"nobody\"; make install "
+			 "user \"postern\" does not exist, running as \"nobody\"; make "
+			 "install "
 			 "creates it");
 		e = privsep_find(STR("nobody"), &m->user);
 	}
 	if (e < 0)
-		log_text(LOG_ERROR, "no_user", e, "user \"%.*s\": make it, or set user = …",
-			 STR_ARG(name));
+		log_text(LOG_ERROR, "no_user", e,
+			 "user \"%.*s\": make it, or set user = …", STR_ARG(name));
 	return e;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The master: opens sockets, starts the worker and starts it again when it dies, hands new
- * configurations over, passes on the wish to stop. It reads nothing from strangers.
+ * The master: opens sockets, starts the worker and starts it again when it dies, hands
+ * new configurations over, passes on the wish to stop. It reads nothing from strangers.
  */
 #ifndef APP_MASTER_H
 #define APP_MASTER_H

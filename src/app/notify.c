@@ -26,14 +26,16 @@ void notify_manager(const char *state)
 	if (fd < 0)
 		return;
 	/* Nobody listening is no trouble of ours. */
-	(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)(void *)&to,
+	(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+		      (const struct sockaddr *)(void *)&to,
 		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.n));
 	close(fd);
 }
 
 int notify_sockets(void)
 {
-	struct str pid = str_from(getenv("LISTEN_PID")), fds = str_from(getenv("LISTEN_FDS"));
+	struct str pid = str_from(getenv("LISTEN_PID")),
+		   fds = str_from(getenv("LISTEN_FDS"));
 	uint64_t n = 0, who = 0;
 
 	if (str_to_u64(pid, UINT32_MAX, &who) < 0 || who != (uint64_t)getpid() ||

@@ -5,7 +5,8 @@
 /* state: "READY=1" and so on. Does nothing unless NOTIFY_SOCKET is set. */
 void notify_manager(const char *state);
 
-/* Sockets handed over by the manager (sd_listen_fds(3)): how many, from descriptor 3 on. */
+/* Sockets handed over by the manager (sd_listen_fds(3)): how many, from descriptor 3 on.
+ */
 int notify_sockets(void);
 
 #endif

@@ -32,7 +32,8 @@ static int become(const struct privsep_user *u)
 	    setresuid(u->uid, u->uid, u->uid) < 0)
 		return -errno;
 	/* A kernel that let us back would make all of this a decoration. */
-	if (setuid(0) == 0 || seteuid(0) == 0 || geteuid() != u->uid || getegid() != u->gid)
+	if (setuid(0) == 0 || seteuid(0) == 0 || geteuid() != u->uid ||
+	    getegid() != u->gid)
 		return -EPERM;
 	return 0;
 }

@@ -16,12 +16,14 @@ struct privsep_user {
 MUST_USE int privsep_find(struct str name, struct privsep_user *ret);
 
 /*
- * As root: become that user with its groups, irrevocably, and check that it is so. Otherwise
- * only forbid gaining rights by exec. 0 or -errno: then the caller must end.
+ * As root: become that user with its groups, irrevocably, and check that it is so.
+ * Otherwise only forbid gaining rights by exec. 0 or -errno: then the caller must end.
  */
 MUST_USE int privsep_drop(const struct privsep_user *user);
 
-/* Make a directory and its missing parents; the last one gets owner (as root) and mode. */
-MUST_USE int privsep_directory(struct str path, mode_t mode, const struct privsep_user *owner);
+/* Make a directory and its missing parents; the last one gets owner (as root) and mode.
+ */
+MUST_USE int privsep_directory(struct str path, mode_t mode,
+			       const struct privsep_user *owner);
 
 #endif

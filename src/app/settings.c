@@ -1,4 +1,5 @@
-/* The top of the configuration: which sections there are, and those of the program itself. */
+/* The top of the configuration: which sections there are, and those of the program
+ * itself. */
 #include "app/config.h"
 
 #define SET(field) offsetof(struct app_settings, field)
@@ -25,20 +26,23 @@ static const struct conf_key spool_keys[] = {
 	  .dflt = "1M",
 	  .min = 4096,
 	  .max = 16 * MIB,
-	  .help = "Larger content gets a file of its own instead of a place in the log." },
+	  .help = "Larger content gets a file of its own instead of a place in the "
+		  "log." },
 	{ .name = "draft_memory",
 	  .type = CONF_T_SIZE,
 	  .offset = SPOOL(draft_memory_bytes),
 	  .dflt = "256M",
 	  .min = MIB,
-	  .help = "Memory for all messages that are arriving; beyond it they go to disk early." },
+	  .help = "Memory for all messages that are arriving; beyond it they go to disk "
+		  "early." },
 	{ .name = "free_space",
 	  .type = CONF_T_SIZE,
 	  .offset = SPOOL(free_bytes_min),
 	  .dflt = "64M",
 	  .help = "New mail is refused with 452 while less of the disk is free." },
 };
-static const struct conf_schema spool_schema = { "spool", sizeof(struct app_spool_settings),
+static const struct conf_schema spool_schema = { "spool",
+						 sizeof(struct app_spool_settings),
 						 spool_keys, COUNT_OF(spool_keys), NULL };
 
 static const struct conf_key record_keys[] = {
@@ -61,8 +65,10 @@ static const struct conf_key record_keys[] = {
 	  .min = MIB,
 	  .help = "Size of all files; the oldest are removed beyond it." },
 };
-static const struct conf_schema record_schema = { "record", sizeof(struct app_record_settings),
-						  record_keys, COUNT_OF(record_keys), NULL };
+static const struct conf_schema record_schema = { "record",
+						  sizeof(struct app_record_settings),
+						  record_keys, COUNT_OF(record_keys),
+						  NULL };
 
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
@@ -80,14 +86,15 @@ static const struct conf_key log_keys[] = {
 	  .words = log_levels,
 	  .help = "The least that is logged." },
 };
-static const struct conf_schema log_schema = { "log", sizeof(struct app_log_settings), log_keys,
-					       COUNT_OF(log_keys), NULL };
+static const struct conf_schema log_schema = { "log", sizeof(struct app_log_settings),
+					       log_keys, COUNT_OF(log_keys), NULL };
 
 static const struct conf_key top_keys[] = {
 	{ .name = "hostname",
 	  .type = CONF_T_STRING,
 	  .offset = SET(hostname),
-	  .help = "Full name of this host, as it greets and signs; without it, the system's." },
+	  .help = "Full name of this host, as it greets and signs; without it, the "
+		  "system's." },
 	{ .name = "user",
 	  .type = CONF_T_STRING,
 	  .offset = SET(user),
@@ -107,7 +114,8 @@ static const struct conf_key top_keys[] = {
 	{ .name = "postmaster",
 	  .type = CONF_T_STRING,
 	  .offset = SET(postmaster),
-	  .help = "Address that gets mail for <Postmaster>, and for postmaster of a domain that "
+	  .help = "Address that gets mail for <Postmaster>, and for postmaster of a "
+		  "domain that "
 		  "has no such user." },
 	{ .name = "drain_time",
 	  .type = CONF_T_TIME,

@@ -14,7 +14,12 @@
 #include "base/mem.h"
 #include "log/log.h"
 
-enum { POOL_THREADS = 24, SPOOL_WAIT_MS = 20000, SPOOL_WAIT_STEP_MS = 50, CREWS_MAX = 256 };
+enum {
+	POOL_THREADS = 24,
+	SPOOL_WAIT_MS = 20000,
+	SPOOL_WAIT_STEP_MS = 50,
+	CREWS_MAX = 256
+};
 
 struct worker {
 	const struct worker_start *start;
@@ -82,10 +87,12 @@ static void open_record(struct worker *w)
 
 	if (!r->keep)
 		return;
-	(void)snprintf(path, sizeof(path), "%.*s/record", STR_ARG(w->config->set.spool.path));
+	(void)snprintf(path, sizeof(path), "%.*s/record",
+		       STR_ARG(w->config->set.spool.path));
 	e = record_open(path, r->file_bytes, r->bytes_max, &w->record);
 	if (e < 0)
-		log_text(LOG_WARN, "record_not_opened", e, "%s: nothing can be explained", path);
+		log_text(LOG_WARN, "record_not_opened", e, "%s: nothing can be explained",
+			 path);
 }
 
 static void *crew_thread(void *arg)
@@ -120,7 +127,8 @@ static int start_crews(struct worker *w)
 			e = group_spawn(&w->group, "crew", crew_run, c);
 		} else {
 			c->loop = loop_new(NULL);
-			e = c->loop ? -pthread_create(&c->thread, NULL, crew_thread, c) : -ENOMEM;
+			e = c->loop ? -pthread_create(&c->thread, NULL, crew_thread, c)
+				    : -ENOMEM;
 		}
 		if (e < 0)
 			return e;
@@ -165,7 +173,8 @@ static int order(struct worker *w, struct crew *c, struct order what)
 	return 0;
 }
 
-/* Orders are given between begin and wait; the extra count keeps them from ending early. */
+/* Orders are given between begin and wait; the extra count keeps them from ending early.
+ */
 static void orders_begin(struct worker *w)
 {
 	atomic_store(&w->orders_open, 1);
@@ -180,7 +189,8 @@ static CO int orders_wait(struct worker *w)
 	return atomic_load(&w->order_error);
 }
 
-static CO int order_listen(struct worker *w, int fd, uint64_t key, unsigned loop, const char *service)
+static CO int order_listen(struct worker *w, int fd, uint64_t key, unsigned loop,
+			   const char *service)
 {
 	struct order o = { .kind = ORDER_LISTEN, .fd = fd, .key = key };
 	int e;
@@ -203,7 +213,8 @@ static CO int listen_all(struct worker *w)
 
 	orders_begin(w);
 	for (size_t i = 0; e == 0 && i < l->n; i++)
-		e = order_listen(w, l->v[i].fd, l->v[i].key, l->v[i].loop, l->v[i].service);
+		e = order_listen(w, l->v[i].fd, l->v[i].key, l->v[i].loop,
+				 l->v[i].service);
 	return orders_wait(w) < 0 ? -EIO : e;
 }
 
@@ -231,10 +242,11 @@ static int read_config(struct worker *w, int fd, struct app_config **ret)
 	}
 	e = n < 0 ? -errno : text.err;
 	if (e == 0)
-		e = app_config_load(buf_str(&text), w->config->file, w->start->options, &diags,
-				    ret);
+		e = app_config_load(buf_str(&text), w->config->file, w->start->options,
+				    &diags, ret);
 	if (e < 0 && diags.first)
-		log_text(LOG_ERROR, "reload_fault", 0, "%.*s (can the worker's user read it?)",
+		log_text(LOG_ERROR, "reload_fault", 0,
+			 "%.*s (can the worker's user read it?)",
 			 STR_ARG(diags.first->fault));
 	arena_done(&arena);
 	return e;
@@ -253,7 +265,8 @@ static CO void apply(struct worker *w, int fd)
 	}
 	orders_begin(w);
 	for (unsigned i = 0; i < w->n && e == 0; i++)
-		e = order(w, &w->crews[i], (struct order){ .kind = ORDER_CONFIGURE, .config = c });
+		e = order(w, &w->crews[i],
+			  (struct order){ .kind = ORDER_CONFIGURE, .config = c });
 	(void)!orders_wait(w);
 	app_config_drop(w->config);
 	w->config = c;
@@ -282,7 +295,8 @@ static CO void obey(struct worker *w, const struct wire *m, int fd)
 	case WIRE_LISTEN:
 		orders_begin(w);
 		if (fd >= 0 && order_listen(w, fd, m->key, m->loop, m->text) < 0)
-			log_text(LOG_ERROR, "listen_failed", -ENOMEM, "service %s", m->text);
+			log_text(LOG_ERROR, "listen_failed", -ENOMEM, "service %s",
+				 m->text);
 		(void)!orders_wait(w);
 		return;
 	case WIRE_UNLISTEN:
@@ -356,7 +370,9 @@ static CO int build(struct worker *w)
 		return -ENOMEM;
 	local_ask_init(&w->local_ask, loop_self(), w->master.fd);
 	w->local = (struct deliver_local){ local_ask, &w->local_ask };
-	ctl = (struct ctl_options){ .spool = w->spool, .record = w->record, .pool = w->pool };
+	ctl = (struct ctl_options){ .spool = w->spool,
+				    .record = w->record,
+				    .pool = w->pool };
 	e = ctl_new(&ctl, &w->ctl);
 	if (e == 0)
 		e = start_crews(w);
@@ -393,7 +409,8 @@ int worker_run(const struct worker_start *start)
 	int e = privsep_drop(start->user), status;
 
 	if (e < 0 || !w) {
-		log_text(LOG_ERROR, "rights_not_dropped", e, "the worker does not run like this");
+		log_text(LOG_ERROR, "rights_not_dropped", e,
+			 "the worker does not run like this");
 		return EX_NOPERM;
 	}
 	mem_tune();

@@ -13,7 +13,8 @@ static void add(struct conf_diags *d, const struct conf_diag *from)
 	if (!diag)
 		return; /* still counted, so the text is refused all the same */
 	*diag = *from;
-	/* Places share the name of their file; it must not end with the text that was read. */
+	/* Places share the name of their file; it must not end with the text that was
+	 * read. */
 	if (d->last && str_eq(d->last->pos.file, from->pos.file))
 		diag->pos.file = d->last->pos.file;
 	else

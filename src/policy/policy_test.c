@@ -50,7 +50,8 @@ static void networks(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(limits), cmocka_unit_test(networks) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(limits),
+					    cmocka_unit_test(networks) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

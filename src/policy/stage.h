@@ -1,6 +1,7 @@
 /*
- * The stages of a conversation at which rules decide, in order: connect, MAIL, RCPT, data.
- * Each returns a reply and writes what decided, on what evidence, into the transcript.
+ * The stages of a conversation at which rules decide, in order: connect, MAIL, RCPT,
+ * data. Each returns a reply and writes what decided, on what evidence, into the
+ * transcript.
  */
 #ifndef POLICY_STAGE_H
 #define POLICY_STAGE_H

@@ -226,8 +226,8 @@ static int walk(struct search *s, int dir_fd, visit *each)
 	return s->err;
 }
 
-/* The parts of one connection stand together: what the client said after its message, such
- * as QUIT, before the delivery that began meanwhile. */
+/* The parts of one connection stand together: what the client said after its message,
+ * such as QUIT, before the delivery that began meanwhile. */
 static void group_parts(struct episode *list, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {

@@ -200,7 +200,8 @@ static int expansion_run(struct expansion *x, struct str address)
 	e = enqueue(x, address, 0);
 	for (; e >= 0 && x->at < x->todo.n; x->at++) {
 		e = expand_one(x, x->todo.v[x->at]);
-		/* The first is the sender's to know; a stale alias target is ours to skip. */
+		/* The first is the sender's to know; a stale alias target is ours to
+		 * skip. */
 		if (e == 0 && x->at == 0)
 			return -ENOENT;
 	}

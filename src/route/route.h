@@ -30,21 +30,23 @@ struct route {
 	struct smtp_reply reply; /* FAIL: why; 4yz is retried, 5yz is final */
 };
 
-/* Reads alias and user files named in the settings. Faults go to diags with file and line.
- * 0; -EBADMSG; -ENOMEM. The settings must outlive the table (both live in a snapshot). */
+/* Reads alias and user files named in the settings. Faults go to diags with file and
+ * line. 0; -EBADMSG; -ENOMEM. The settings must outlive the table (both live in a
+ * snapshot). */
 MUST_USE int route_table_new(const struct route_settings *s, struct conf_diags *diags,
 			     struct route_table **ret);
 void route_table_free(struct route_table *t);
 
-/* May this client send to domains that are not ours? By address only (AUTH comes later). */
+/* May this client send to domains that are not ours? By address only (AUTH comes later).
+ */
 bool route_may_relay(const struct route_table *t, const struct addr *client);
 bool route_domain_is_local(const struct route_table *t, struct str domain);
 
 /*
- * RCPT: the addresses that `path` stands for (itself when no alias applies), each once, at
- * most ROUTE_EXPANSION_MAX of them, loops cut. relay: route_may_relay of this client.
- * Returns the reply: 250 with *ret filled, or 550 5.1.1 unknown, 550 5.7.1 relaying denied,
- * 553 not well-formed for us, 451 too many or no memory.
+ * RCPT: the addresses that `path` stands for (itself when no alias applies), each once,
+ * at most ROUTE_EXPANSION_MAX of them, loops cut. relay: route_may_relay of this client.
+ * Returns the reply: 250 with *ret filled, or 550 5.1.1 unknown, 550 5.7.1 relaying
+ * denied, 553 not well-formed for us, 451 too many or no memory.
  */
 enum { ROUTE_EXPANSION_MAX = 1000, ROUTE_ALIAS_DEPTH_MAX = 16 };
 struct smtp_reply route_rcpt(const struct route_table *t, const struct smtp_path *path,

@@ -33,7 +33,7 @@ static int setup(void **state)
 	static struct world w;
 
 	w = (struct world){ .diags = { .arena = &w.arena } };
-	strcpy(w.dir, "/tmp/postern-route-XXXXXX");
+	(void)snprintf(w.dir, sizeof(w.dir), "/tmp/postern-route-XXXXXX");
 	assert_non_null(mkdtemp(w.dir));
 	w.users[0] = STR("anna");
 	w.users[1] = STR("Guest");
@@ -84,7 +84,8 @@ static const char *rcpt(struct world *w, const char *to, bool relay)
 	r = route_rcpt(w->table, &path, relay, &w->arena, &list);
 	n = (size_t)snprintf(text, sizeof(text), "%u", r.code);
 	for (size_t i = 0; i < list.n; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, " %.*s", STR_ARG(list.v[i]));
+		n += (size_t)snprintf(text + n, sizeof(text) - n, " %.*s",
+				      STR_ARG(list.v[i]));
 	return text;
 }
 
@@ -96,7 +97,8 @@ static void users(void **state)
 	assert_string_equal(rcpt(w, "<anna@shop.net>", false), "250 anna@shop.net");
 	assert_string_equal(rcpt(w, "<ANNA+x@SHOP.net>", false), "250 ANNA+x@SHOP.net");
 	assert_string_equal(rcpt(w, "<guest@shop.net>", false), "250 guest@shop.net");
-	assert_string_equal(rcpt(w, "<\"guest\"@shop.net>", false), "250 \"guest\"@shop.net");
+	assert_string_equal(rcpt(w, "<\"guest\"@shop.net>", false),
+			    "250 \"guest\"@shop.net");
 	assert_string_equal(rcpt(w, "<nobody@shop.net>", false), "550");
 	assert_string_equal(rcpt(w, "<\"../anna\"@shop.net>", false), "550");
 	assert_string_equal(rcpt(w, "<Postmaster>", false), "250 postmaster@shop.net");
@@ -178,7 +180,8 @@ static void aliases(void **state)
 			    "250 anna@shop.net archive@other.example");
 	assert_string_equal(rcpt(w, "<circle@shop.net>", false), "451");
 	assert_string_equal(rcpt(w, "<stale@shop.net>", false), "451");
-	assert_string_equal(rcpt(w, "<\"with space\"@shop.net>", false), "250 guest@shop.net");
+	assert_string_equal(rcpt(w, "<\"with space\"@shop.net>", false),
+			    "250 guest@shop.net");
 }
 
 /* ATTACKS S29: an address is never a program or a file. */
@@ -186,7 +189,8 @@ static void no_programs(void **state)
 {
 	struct world *w = *state;
 
-	with_aliases(w, "evil: \"|/bin/sh\"\nfile: /etc/passwd\nmore: :include:/etc/x\nnothing\n");
+	with_aliases(w, "evil: \"|/bin/sh\"\nfile: /etc/passwd\nmore: "
+			":include:/etc/x\nnothing\n");
 	assert_int_equal(route_table_new(&w->set, &w->diags, &w->table), -EBADMSG);
 	assert_true(w->diags.faults >= 4);
 	assert_int_equal(w->diags.first->pos.line, 1);
@@ -252,13 +256,15 @@ static void directories(void **state)
 static void hops(void **state)
 {
 	struct world *w = *state;
-	static const char *const bad[] = { "",	       "host:",	   "host:0", "host:70000", "host:x",
-					   "[::1",     "[::1]x",   "unix:x", "a b:25",	   "lmtp:",
-					   "smtp:a:b", "ho/st:25", "h:25:26" };
+	static const char *const bad[] = { "",       "host:", "host:0",   "host:70000",
+					   "host:x", "[::1",  "[::1]x",   "unix:x",
+					   "a b:25", "lmtp:", "smtp:a:b", "ho/st:25",
+					   "h:25:26" };
 	struct route r;
 
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
-		assert_int_equal(route_hop_parse(str_from(bad[i]), &w->arena, &r), -EBADMSG);
+		assert_int_equal(route_hop_parse(str_from(bad[i]), &w->arena, &r),
+				 -EBADMSG);
 	assert_int_equal(route_hop_parse(STR("[2001:db8::1]:587"), &w->arena, &r), 0);
 	assert_str(r.host, STR("2001:db8::1"));
 	assert_int_equal(r.port, 587);
@@ -293,9 +299,10 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(users),	TEST(no_open_relay), TEST(may_relay), TEST(aliases),
-		TEST(no_programs), TEST(catch_all),  TEST(choosing),  TEST(directories),
-		TEST(hops),	TEST(user_file),
+		TEST(users),     TEST(no_open_relay), TEST(may_relay),
+		TEST(aliases),   TEST(no_programs),   TEST(catch_all),
+		TEST(choosing),  TEST(directories),   TEST(hops),
+		TEST(user_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

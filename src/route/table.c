@@ -142,7 +142,8 @@ static int load_users(struct route_table *t, struct table_domain *d,
 	return e;
 }
 
-/* Programs and files are no addresses: what runs is configured, never named in mail data. */
+/* Programs and files are no addresses: what runs is configured, never named in mail data.
+ */
 static bool target_ok(struct str target)
 {
 	struct smtp_path path;

@@ -36,7 +36,8 @@ struct str table_lower(struct arena *a, struct str s);
 /* "anna+shop" without the part from the separator on; the whole when there is none. */
 struct str table_without_plus(const struct table_domain *d, struct str local);
 
-/* May this name be a directory below `mailboxes`? No dots first, no slash, no controls. */
+/* May this name be a directory below `mailboxes`? No dots first, no slash, no controls.
+ */
 bool table_mailbox_name_ok(struct str name);
 
 #endif

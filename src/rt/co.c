@@ -214,7 +214,8 @@ CO int signal_wait(struct signal *s, int64_t deadline_us, const char *what)
 	return e;
 }
 
-/* An entry whose wait has ended otherwise but that has not run yet must not eat a signal. */
+/* An entry whose wait has ended otherwise but that has not run yet must not eat a signal.
+ */
 void signal_one(struct signal *s)
 {
 	LIST_EACH(node, &s->waiters) {

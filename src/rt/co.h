@@ -58,7 +58,8 @@ void group_init(struct group *g);
 MUST_USE int group_spawn(struct group *g, const char *name, co_fn *fn, void *arg);
 void group_cancel(struct group *g);
 
-/* Wait until all members have ended. If the caller is cancelled meanwhile, so are they. */
+/* Wait until all members have ended. If the caller is cancelled meanwhile, so are they.
+ */
 CO void group_join(struct group *g);
 
 /* Join, but after the deadline cancel those that remain. */

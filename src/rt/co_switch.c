@@ -15,8 +15,8 @@ void co_first(void);
 #if defined(__x86_64__)
 
 /*
- * The end is pop and an indirect jump, not ret: the return predictor would miss each time.
- * The order of the saved words is known to co_context_init and tools/gdb/co.py.
+ * The end is pop and an indirect jump, not ret: the return predictor would miss each
+ * time. The order of the saved words is known to co_context_init and tools/gdb/co.py.
  */
 __asm__(".text\n"
 	".p2align 4\n"

@@ -31,9 +31,9 @@
 
 /* Where a flow of control stands while it does not run. */
 struct co_context {
-	void *sp; /* tools/gdb/co.py reads the saved registers from here */
-	const void *
-		stack_lo; /* the stack, for ASan; of a thread: filled at the first switch */
+	void *sp;             /* tools/gdb/co.py reads the saved registers from here */
+	const void *stack_lo; /* the stack, for ASan; of a thread: filled at the first
+				 switch */
 	size_t stack_n;
 	void *fake_stack; /* ASan */
 	void *fiber;      /* TSan */

@@ -1,6 +1,6 @@
 /*
- * The switch itself. Has its own main and no library, so that tools/test_aarch64 can build
- * it for the other processor and run it under an emulator.
+ * The switch itself. Has its own main and no library, so that tools/test_aarch64 can
+ * build it for the other processor and run it under an emulator.
  */
 #include <stdio.h>
 #include <stdlib.h>

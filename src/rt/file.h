@@ -1,4 +1,5 @@
-/* Files through the pool: every call here may wait, none blocks the loop. -errno as usual. */
+/* Files through the pool: every call here may wait, none blocks the loop. -errno as
+ * usual. */
 #ifndef RT_FILE_H
 #define RT_FILE_H
 

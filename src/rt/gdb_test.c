@@ -196,7 +196,8 @@ static bool look_alive(pid_t pid, const char *script, char text[TEXT_MAX])
 	return !why;
 }
 
-/* End the process with a core dump in its directory. The dump's path, or "" without one. */
+/* End the process with a core dump in its directory. The dump's path, or "" without one.
+ */
 static void core_make(pid_t pid, const char *dir, char *ret, size_t n)
 {
 	int status;

@@ -1,4 +1,5 @@
-/* What the files of rt/ share and nobody else sees: the loop and the coroutine themselves. */
+/* What the files of rt/ share and nobody else sees: the loop and the coroutine
+ * themselves. */
 #ifndef RT_INSIDE_H
 #define RT_INSIDE_H
 
@@ -93,7 +94,8 @@ MUST_USE int co_spawn(struct loop *l, struct group *g, const char *name, co_fn *
 void co_run(struct co *co); /* from the loop: until it waits or ends */
 void co_cancel(struct co *co);
 
-/* Count a call that did not wait; once in a while let the others run, cancelled or not. */
+/* Count a call that did not wait; once in a while let the others run, cancelled or not.
+ */
 CO void co_fair(void);
 
 /* Print every coroutine with its name and what it waits for to standard error. */

@@ -92,7 +92,8 @@ void loop_free(struct loop *l)
 	if (!l)
 		return;
 	assert(l->stats.alive == 0 && l->listed == 0 && current_loop != l);
-	/* A thread whose post has run already may still be on its way out of loop_post. */
+	/* A thread whose post has run already may still be on its way out of loop_post.
+	 */
 	while (atomic_load(&l->posting))
 		sched_yield();
 	pthread_mutex_lock(&loops_lock);
@@ -366,7 +367,8 @@ void *stock_take(struct loop *l)
 
 void stock_give(struct loop *l, void *block)
 {
-	/* Under ASan every block is a fresh one, so that a borrowed line used late is seen. */
+	/* Under ASan every block is a fresh one, so that a borrowed line used late is
+	 * seen. */
 	if (RT_ASAN || l->stock.n >= LOOP_STOCK_MAX) {
 		mem_free(block);
 		return;

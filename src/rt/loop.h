@@ -11,15 +11,16 @@
 
 struct loop;
 
-/* A deadline that never comes. All deadlines are absolute, in microseconds of loop_now_us. */
+/* A deadline that never comes. All deadlines are absolute, in microseconds of
+ * loop_now_us. */
 #define DEADLINE_NEVER INT64_MAX
 /* A deadline that has passed: a wait with it looks, but never waits. */
 #define DEADLINE_PAST INT64_MIN
 
 struct loop_options {
 	/*
-	 * Time jumps to the next timer when nothing else can run. When nothing can ever run
-	 * again (no timer, descriptor, or outside work) all waits are printed and the
+	 * Time jumps to the next timer when nothing else can run. When nothing can ever
+	 * run again (no timer, descriptor, or outside work) all waits are printed and the
 	 * process ends: a deadlock.
 	 */
 	bool virtual_clock;
@@ -64,7 +65,8 @@ void loop_post(struct loop *l, struct post *p);
  */
 void loop_outside(struct loop *l, int change);
 
-/* A call at the end of each turn, before the loop sleeps (to flush what was collected). */
+/* A call at the end of each turn, before the loop sleeps (to flush what was collected).
+ */
 struct loop_hook {
 	struct list node;
 	void (*fn)(struct loop_hook *h);

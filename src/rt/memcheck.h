@@ -1,4 +1,5 @@
-/* Valgrind's requests where its header is installed, else nothing. Cost nothing without it. */
+/* Valgrind's requests where its header is installed, else nothing. Cost nothing without
+ * it. */
 #ifndef RT_MEMCHECK_H
 #define RT_MEMCHECK_H
 

@@ -139,7 +139,8 @@ CO ptrdiff_t io_read(struct io *io, void *p, size_t n, int64_t deadline_us)
 		else if (errno != EINTR)
 			return -errno;
 	}
-	/* A short read drained it: the next byte makes an event. The end does so only once. */
+	/* A short read drained it: the next byte makes an event. The end does so only
+	 * once. */
 	if ((size_t)got < n && !io->ended)
 		io->readable = false;
 	return got;

@@ -6,9 +6,10 @@
 #include "rt/co.h"
 
 /*
- * A descriptor known to this loop, registered once, edge-triggered. Not copied, not moved.
- * Whoever reads or writes the descriptor himself after io_wait_… sets readable or writable
- * to false at EAGAIN. io_read takes a short read for "drained": for streams, not packets.
+ * A descriptor known to this loop, registered once, edge-triggered. Not copied, not
+ * moved. Whoever reads or writes the descriptor himself after io_wait_… sets readable or
+ * writable to false at EAGAIN. io_read takes a short read for "drained": for streams, not
+ * packets.
  */
 struct io {
 	int fd;
@@ -28,7 +29,8 @@ void io_close(struct io *io); /* closes the descriptor; nobody may wait; twice i
 CO MUST_USE int io_wait_read(struct io *io, int64_t deadline_us);
 CO MUST_USE int io_wait_write(struct io *io, int64_t deadline_us);
 
-/* As read(2) and writev(2), waiting where those would: bytes (0: end of file), or -errno. */
+/* As read(2) and writev(2), waiting where those would: bytes (0: end of file), or -errno.
+ */
 struct iovec;
 CO MUST_USE ptrdiff_t io_read(struct io *io, void *p, size_t n, int64_t deadline_us);
 CO MUST_USE ptrdiff_t io_writev(struct io *io, const struct iovec *v, int n,

@@ -171,7 +171,8 @@ static void cancellation_ends_reads_and_writes_that_wait(void **state)
 	run(true, cancel_write_body, NULL);
 }
 
-/* Events of a description that a child keeps open must not touch a struct io that is gone. */
+/* Events of a description that a child keeps open must not touch a struct io that is
+ * gone. */
 static CO void stale_body(void *arg)
 {
 	struct io io[2], *gone = &io[0];
@@ -208,7 +209,8 @@ static void a_late_event_of_a_closed_descriptor_is_harmless(void **state)
 	run(true, stale_body, NULL);
 }
 
-/* Under load: many connections, echoes in uneven pieces, nothing hangs, nothing is lost. */
+/* Under load: many connections, echoes in uneven pieces, nothing hangs, nothing is lost.
+ */
 enum { CLIENTS = 40, ECHO_BYTES = 60000 };
 
 struct echo {

@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "base/test.h"
 
 #include <fcntl.h>
@@ -57,7 +58,7 @@ static void *poster_main(void *arg)
 
 static CO void posts_body(void *arg)
 {
-	struct poster *posters = calloc(THREADS, sizeof(*posters));
+	struct poster *posters = mem_alloc(THREADS * sizeof(*posters));
 	struct waiter done = { 0 };
 	pthread_t threads[THREADS];
 	int left = THREADS;
@@ -81,7 +82,7 @@ static CO void posts_body(void *arg)
 	loop_outside(loop_self(), -1);
 	for (int t = 0; t < THREADS; t++)
 		pthread_join(threads[t], NULL);
-	free(posters);
+	mem_free(posters);
 }
 
 static void posts_of_many_threads_arrive_in_order(void **state)

@@ -12,8 +12,8 @@
 /* What carries the bytes: a socket, TLS, a pipe in memory. Errors are negative errnos. */
 struct stream_ops {
 	/*
-	 * Bytes read, 0 at the end, -errno. May wait until the deadline; at DEADLINE_PAST it
-	 * takes only what is there, else -ETIMEDOUT (or -ECANCELED).
+	 * Bytes read, 0 at the end, -errno. May wait until the deadline; at DEADLINE_PAST
+	 * it takes only what is there, else -ETIMEDOUT (or -ECANCELED).
 	 */
 	CO ptrdiff_t (*read)(void *ctx, void *p, size_t n, int64_t deadline_us);
 	/* Bytes written, at least 1, or -errno. May wait until the deadline. */
@@ -65,13 +65,14 @@ void stream_take(struct stream *s, size_t n);
 
 size_t stream_unread(const struct stream *s); /* bytes already here */
 
-/* Queue bytes; sent at a flush, before a wait, or when enough have gathered. Errors stick. */
+/* Queue bytes; sent at a flush, before a wait, or when enough have gathered. Errors
+ * stick. */
 CO void stream_put(struct stream *s, struct str bytes);
 CO MUST_USE int stream_flush(struct stream *s); /* 0 or the sticky error of writing */
 
 /*
- * Wait until the peer sends or ends, holding no buffer. Flushes first. 0; -ETIMEDOUT, which
- * does not stick here; -ECANCELED; -E….
+ * Wait until the peer sends or ends, holding no buffer. Flushes first. 0; -ETIMEDOUT,
+ * which does not stick here; -ECANCELED; -E….
  */
 CO MUST_USE int stream_idle(struct stream *s);
 

@@ -45,8 +45,8 @@ CO struct smtp_reply cmd_data(struct session *s, struct str args)
 			     "this message came by BDAT; go on with BDAT or RSET");
 	if (t->mail.body == SMTP_BODY_BINARYMIME) /* RFC 3030 3 */
 		return REPLY(503, 5, 5, 1, "binary content needs BDAT");
-	/* RFC 2920 3.1: DATA is the last of a group. What follows it unasked would be read as
-	 * commands if we refused later, so the connection ends here. */
+	/* RFC 2920 3.1: DATA is the last of a group. What follows it unasked would be
+	 * read as commands if we refused later, so the connection ends here. */
 	if (stream_unread(s->io) && !s->conf->limits->pipelined_data) {
 		s->done = true;
 		return REPLY(554, 5, 5, 0, "wait for 354 before you send the message");
@@ -138,7 +138,8 @@ CO struct smtp_reply cmd_bdat(struct session *s, struct str args)
 				&last);
 
 	if (e < 0) {
-		/* We do not know, or do not want to know, how much follows: end it here. */
+		/* We do not know, or do not want to know, how much follows: end it here.
+		 */
 		s->done = true;
 		txn_reset(s);
 		return e == -ERANGE

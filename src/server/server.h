@@ -25,8 +25,9 @@ MUST_USE struct server *server_new(const struct server_options *o);
 CO void server_free(struct server *s); /* after server_stop */
 
 /*
- * Accept on fd (taken over) until server_drain or server_unlisten. service: its name in the
- * record; the key identifies it for server_unlisten. 0 or -errno; fd is closed on failure.
+ * Accept on fd (taken over) until server_drain or server_unlisten. service: its name in
+ * the record; the key identifies it for server_unlisten. 0 or -errno; fd is closed on
+ * failure.
  */
 MUST_USE int server_listen(struct server *s, int fd, struct str service, uint64_t key);
 CO void server_unlisten(struct server *s, uint64_t key);
@@ -35,8 +36,8 @@ CO void server_unlisten(struct server *s, uint64_t key);
 void server_configure(struct server *s, struct server_config *c);
 
 /*
- * Stop accepting; sessions without a message under way end with 421; the others may finish
- * until the deadline and are then cancelled. Returns when all have ended.
+ * Stop accepting; sessions without a message under way end with 421; the others may
+ * finish until the deadline and are then cancelled. Returns when all have ended.
  */
 CO void server_stop(struct server *s, int64_t deadline_us);
 

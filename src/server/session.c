@@ -31,7 +31,8 @@ struct smtp_reply session_text(struct session *s, struct smtp_reply r, const cha
 	return r;
 }
 
-/* Every way out of a transaction comes through here: done, refused, RSET, HELO, the end. */
+/* Every way out of a transaction comes through here: done, refused, RSET, HELO, the end.
+ */
 void txn_reset(struct session *s)
 {
 	struct txn *t = &s->txn;

@@ -72,8 +72,8 @@ struct session {
 	uint32_t commands, idle_commands, errors, unknown, messages;
 	int64_t opened_us;
 	bool esmtp, done, idle;
-	char text
-		[SESSION_TEXT_MAX]; /* of the reply under way, when it is not a constant */
+	char text[SESSION_TEXT_MAX]; /* of the reply under way, when it is not a constant
+				      */
 };
 
 CO void session_run(struct session *s);

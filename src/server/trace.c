@@ -30,8 +30,8 @@ void trace_received(const struct session *s, spool_id id, int64_t wall_us,
 	char id_text[SPOOL_ID_TEXT], date[TIME_TEXT_MAX];
 	struct addr literal;
 
-	/* What the client called itself is shown only when it is a name or a literal at all:
-	 * nothing else can stand in this place without being mistaken for syntax. */
+	/* What the client called itself is shown only when it is a name or a literal at
+	 * all: nothing else can stand in this place without being mistaken for syntax. */
 	buf_add(out, STR("Received: from "));
 	if (smtp_domain_valid(s->helo, true) ||
 	    smtp_literal_parse(s->helo, &literal) == 0)
@@ -46,7 +46,8 @@ void trace_received(const struct session *s, spool_id id, int64_t wall_us,
 	buf_add(out, protocol(s));
 	buf_add(out, STR(" id "));
 	buf_add(out, spool_id_text(id, id_text));
-	/* RFC 5321 7.6: with several recipients none is named, so that Bcc stays blind. */
+	/* RFC 5321 7.6: with several recipients none is named, so that Bcc stays blind.
+	 */
 	if (s->txn.rcpt_count == 1) {
 		buf_add(out, STR("\r\n\tfor <"));
 		buf_add(out, s->txn.rcpts[0].given);
