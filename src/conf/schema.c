@@ -185,7 +185,7 @@ static void read_item(struct reading *r, const struct conf_key *key,
 	case CONF_T_SECTION:
 	case CONF_T_SECTIONS:
 	case CONF_T_NODE:
-		assert(!"not a scalar type");
+		assert(false); /* not a scalar type */
 	}
 	if (e < 0)
 		not_a(r, key, n);
