@@ -1,6 +1,6 @@
 /*
- * model LENGTH: the server against a small model of a session, for all sequences of so
- * many commands out of an alphabet. The model is written from RFC 5321 and RFC 3030, not
+ * model LENGTH [COMMAND…]: the server against a small model of a session, for all sequences of so
+ * many commands out of an alphabet, behind the commands given. The model is written from RFC 5321 and RFC 3030, not
  * from the server; at each step the replies and the number of stored messages must agree,
  * and at the end the content of each.
  */
@@ -62,7 +62,7 @@ static const struct {
 	[QUIT] = { "QUIT", STR_INIT("QUIT\r\n"), { 0 } },
 };
 
-enum { LENGTH_MAX = 8 };
+enum { LENGTH_MAX = 12 };
 
 struct message {
 	unsigned chunks; /* whole ones; 0: it came by DATA */
@@ -170,7 +170,7 @@ struct walk {
 	struct talk talk;
 	struct model model;
 	enum letter word[LENGTH_MAX];
-	size_t length, at;
+	size_t length, fixed, at;
 	unsigned want;  /* the reply that must come now */
 	unsigned long sessions, commands, messages;
 	struct buf content_buf, want_buf;
@@ -258,9 +258,9 @@ static bool advance(struct walk *w, size_t length)
 {
 	size_t i = w->length;
 
-	while (i > 0 && w->word[i - 1] == QUIT)
+	while (i > w->fixed && w->word[i - 1] == QUIT)
 		i--;
-	if (i == 0)
+	if (i == w->fixed)
 		return false;
 	w->word[i - 1]++;
 	while (w->word[i - 1] != QUIT && i < length)
@@ -283,6 +283,20 @@ static void walk_all(void *arg)
 	talk_shut(&w->talk);
 }
 
+static bool fix(struct walk *w, int count, char **names)
+{
+	for (int i = 0; i < count; i++) {
+		int c = 0;
+
+		while (c < LETTERS && strcmp(letters[c].name, names[i]) != 0)
+			c++;
+		if (c == LETTERS)
+			return false;
+		w->word[w->fixed++] = (enum letter)c;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	static struct walk w;
@@ -291,12 +305,12 @@ int main(int argc, char **argv)
 	struct timespec from, to;
 	uint64_t length = 0;
 
-	if (argc != 2 || str_to_u64(str_from(argv[1]), LENGTH_MAX, &length) < 0 ||
-	    length == 0 || !l) {
-		(void)fprintf(stderr, "model LENGTH (1 to %d)\n", LENGTH_MAX);
+	if (!l || argc < 2 || argc > 6 || !fix(&w, argc - 2, argv + 2) ||
+	    str_to_u64(str_from(argv[1]), LENGTH_MAX - 4, &length) < 0 || length == 0) {
+		(void)fprintf(stderr, "model LENGTH [COMMAND…], at most 8 and 4\n");
 		return 2;
 	}
-	w.length = (size_t)length;
+	w.length = w.fixed + (size_t)length;
 	w.talk.next = next_command;
 	w.talk.ctx = &w;
 	(void)clock_gettime(CLOCK_MONOTONIC, &from);
