@@ -39,15 +39,24 @@ CO void content_write(struct session *s, struct str bytes)
 		t->store_err = e;
 }
 
-/* However slowly it trickles: the whole content has an end that its size pays for. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* However slowly it trickles: the whole content has an end that its size pays for; what
+ * is beyond the largest size pays for nothing, so that nobody sends for ever. */
 CO int content_peek(struct session *s, struct str *ret)
 {
 	const struct server_limits *l = s->conf->limits;
-	uint64_t earned_us = s->txn.bytes * (uint64_t)USEC_PER_SEC / l->data_rate_min;
-	int64_t last_us = s->txn.begun_us + l->data_total_us + (int64_t)earned_us;
-	int64_t next_us = loop_now_us() + l->data_us;
+	uint64_t size_max = l->policy.message_bytes_max;
+	uint64_t paid = s->txn.bytes < size_max ? s->txn.bytes : size_max;
+	int64_t earned_s = earlier((int64_t)(paid / l->data_rate_min), INT32_MAX);
+	int64_t earned_us = earned_s * USEC_PER_SEC;
+	int64_t last_us = s->txn.begun_us + l->data_total_us + earned_us;
 
-	stream_deadline(s->io, next_us < last_us ? next_us : last_us);
+	last_us = earlier(last_us, s->opened_us + l->session_us);
+	stream_deadline(s->io, earlier(last_us, loop_now_us() + l->data_us));
 	return stream_peek(s->io, ret);
 }
 

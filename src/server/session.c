@@ -59,14 +59,25 @@ static void note_lines(struct session *s, enum note_kind kind, struct str wire)
 CO void session_reply(struct session *s, struct smtp_reply r)
 {
 	CLEANUP(buf_done) struct buf wire = { 0 };
+	char bare[40];
+	struct str text;
+	int n;
 
 	if (r.code == 0)
 		return;
 	/* RFC 2034: not in greetings; only to those who were offered it. */
 	smtp_reply_write(r, s->esmtp && smtp_offers(&s->offer, EXT_ENHANCEDSTATUSCODES),
 			 &wire);
-	note_lines(s, NOTE_SERVER, buf_str(&wire));
-	stream_put(s->io, buf_str(&wire));
+	if (wire.err) {
+		/* Half a reply would be none: the code alone needs no memory. */
+		n = snprintf(bare, sizeof(bare), "%u%s\r\n", r.code,
+			     smtp_reply_ok(r) ? " ok" : " no memory for words");
+		text = str_of(bare, (size_t)n);
+	} else {
+		text = buf_str(&wire);
+	}
+	note_lines(s, NOTE_SERVER, text);
+	stream_put(s->io, text);
 }
 
 static void episode_rcpts(const struct session *s, struct buf *out)
@@ -118,7 +129,7 @@ static struct smtp_reply bad_line(struct session *s, int e, struct str line)
 		     "a line must end in CRLF and hold no other CR, LF or NUL");
 }
 
-static struct smtp_reply farewell(struct session *s, int e)
+struct smtp_reply session_farewell(struct session *s, int e)
 {
 	struct str host = s->conf->hostname;
 
@@ -129,6 +140,8 @@ static struct smtp_reply farewell(struct session *s, int e)
 		return session_text(s, REPLY(421, 4, 3, 2, ""),
 				    "%.*s is going down; please try again",
 				    STR_ARG(host));
+	if (e == -ENOMEM)
+		return REPLY(421, 4, 3, 0, "out of memory; please try again later");
 	return (struct smtp_reply){ 0 }; /* the client is gone */
 }
 
@@ -249,14 +262,14 @@ static struct smtp_reply too_much(struct session *s, struct smtp_reply r)
 CO struct smtp_reply session_command(struct session *s, struct str line)
 {
 	struct smtp_command c = smtp_command_parse(line);
+	uint32_t unknown = s->unknown;
 	struct smtp_reply r;
 
 	transcript_note(&s->note, NOTE_CLIENT, session_wall_us(s), line);
 	s->commands++;
 	r = dispatch(s, c);
-	if (r.code / 100 == 5 && c.verb != VERB_RCPT)
-		s->errors++;
-	if (r.code == 501 && c.verb == VERB_RCPT)
+	/* Each refusal counts once: a recipient that policy refused is no bad command. */
+	if (r.code / 100 == 5 && s->unknown == unknown)
 		s->errors++;
 	return s->done ? r : too_much(s, r);
 }
@@ -287,7 +300,7 @@ static CO void converse(struct session *s)
 	while (!s->done) {
 		e = next_line(s, &line);
 		if (e < 0 && e != -EBADMSG && e != -EMSGSIZE) {
-			session_reply(s, farewell(s, e));
+			session_reply(s, session_farewell(s, e));
 			transcript_note(&s->note, NOTE_CLOSE, session_wall_us(s),
 					e == -ECONNRESET  ? STR("the client went away")
 					: e == -ETIMEDOUT ? STR("time was up")

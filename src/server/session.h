@@ -83,6 +83,9 @@ CO void session_reply(struct session *s, struct smtp_reply r);
 struct smtp_reply session_text(struct session *s, struct smtp_reply r, const char *fmt,
 			       ...) PRINTF(3, 4);
 
+/* What is said when reading failed with e; code 0: nobody is there to hear it. */
+struct smtp_reply session_farewell(struct session *s, int e);
+
 /* One handler per verb; the reply is sent by the caller (code 0: nothing more to say). */
 CO struct smtp_reply session_command(struct session *s, struct str line);
 struct smtp_reply cmd_helo(struct session *s, struct smtp_command c);
