@@ -24,6 +24,9 @@ enum {
 	BACKOFF_MS_MAX = 30000,
 	STEADY_MS = 60000,
 	LOCAL_ROOTS_MAX = 256, /* domains of one owner */
+	LOCALS_MAX = 1024,     /* processes of mailbox owners at once */
+	TELL_WAIT_MS = 1000,
+	TELL_TRIES = 5,
 };
 
 struct master {
@@ -38,6 +41,7 @@ struct master {
 	pid_t worker;
 	int64_t worker_since_ms, restart_at_ms;
 	int64_t backoff_ms;
+	unsigned locals; /* processes of mailbox owners */
 	bool stopping, was_up;
 	bool reload_again;          /* SIGHUP came while an offer was open */
 	struct app_config *offered; /* a reload that the worker has not answered yet */
@@ -104,6 +108,7 @@ static void worker_child(struct master *m, int sock)
 	int status;
 
 	close(m->signals);
+	listeners_disinherit(&m->listeners);
 	status = worker_run(&start);
 	_exit(status);
 }
@@ -140,6 +145,83 @@ static void start_worker(struct master *m)
 	log_text(LOG_INFO, "worker_started", 0, "pid %d", (int)pid);
 }
 
+/* To the worker, which reads whenever it is not just about to load what came before. */
+static int tell(const struct master *m, const struct wire *w, int fd)
+{
+	struct pollfd room = { .fd = m->worker_sock, .events = POLLOUT };
+	int e = wire_send(m->worker_sock, w, fd);
+
+	for (int i = 0; e == -EAGAIN && i < TELL_TRIES; i++) {
+		(void)poll(&room, 1, TELL_WAIT_MS);
+		e = wire_send(m->worker_sock, w, fd);
+	}
+	return e;
+}
+
+static int send_listeners(struct master *m)
+{
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < m->listeners.n; i++) {
+		struct listener_socket *s = &m->listeners.v[i];
+		struct wire w = { .kind = WIRE_LISTEN, .loop = s->loop, .key = s->key };
+
+		memcpy(w.text, s->service, sizeof(s->service));
+		if (!s->keep || !s->fresh)
+			continue;
+		e = tell(m, &w, s->fd);
+		if (e == 0)
+			s->fresh = false;
+	}
+	return e;
+}
+
+/*
+ * Close the sockets that are not kept, here and in the worker. Not before the worker has
+ * answered: a reload that is refused must find the old ones as they were.
+ */
+static void drop_listeners(struct master *m)
+{
+	struct wire w = { .kind = WIRE_UNLISTEN };
+
+	for (size_t i = 0; i < m->listeners.n; i++) {
+		const struct listener_socket *s = &m->listeners.v[i];
+		int e;
+
+		w.key = s->key;
+		if (s->keep || s->fresh || m->worker_sock < 0)
+			continue;
+		e = tell(m, &w, -1);
+		if (e < 0)
+			log_text(LOG_ERROR, "unlisten_failed", e, "service %s",
+				 s->service);
+	}
+	listeners_sweep(&m->listeners);
+}
+
+/* The worker has one control socket: a new one took the old one's place. Give that back. */
+static void renew_control(struct master *m)
+{
+	struct listener_socket *kept = NULL;
+	bool replaced = false;
+
+	for (size_t i = 0; i < m->listeners.n; i++) {
+		struct listener_socket *s = &m->listeners.v[i];
+
+		if (strcmp(s->service, "control") != 0)
+			continue;
+		if (s->keep)
+			kept = s;
+		else
+			replaced = !s->fresh;
+	}
+	if (!kept || !replaced)
+		return;
+	kept->fresh = true;
+	if (send_listeners(m) < 0)
+		log_text(LOG_ERROR, "listen_failed", 0, "the control socket is lost");
+}
+
 /* Back to the sockets of the configuration that is in force. */
 static void forget_offer(struct master *m)
 {
@@ -149,8 +231,11 @@ static void forget_offer(struct master *m)
 		return;
 	app_config_drop(m->offered);
 	m->offered = NULL;
-	if (listeners_match(&m->listeners, m->config, m->loops, &m->user, &bad) == 0)
-		listeners_sweep(&m->listeners);
+	if (listeners_match(&m->listeners, m->config, m->loops, &m->user, &bad) < 0)
+		return;
+	if (m->worker_sock >= 0)
+		renew_control(m);
+	drop_listeners(m);
 }
 
 /* Dead workers come back: at once after a long life, later and later in a series. */
@@ -162,6 +247,9 @@ static void worker_ended(struct master *m, int status)
 	if (m->worker_sock >= 0)
 		close(m->worker_sock);
 	m->worker_sock = -1;
+	if (m->offered)
+		log_text(LOG_ERROR, "reload_refused", 0,
+			 "the worker ended over it; the old one stays in force");
 	forget_offer(m);
 	if (m->stopping)
 		return;
@@ -183,9 +271,12 @@ static void reap(struct master *m)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == m->worker)
 			worker_ended(m, status);
+		else if (m->locals > 0)
+			m->locals--;
+	}
 }
 
 static int text_fd(struct str text)
@@ -208,49 +299,60 @@ static int text_fd(struct str text)
 	return fd;
 }
 
-static int send_listeners(struct master *m)
+/* What a new configuration needs of us: directories and sockets. */
+static int make_ready(struct master *m, const struct app_config *c)
 {
-	int e = 0;
+	struct addr bad = { 0 };
+	char where[ADDR_TEXT_MAX];
+	int e = make_places(m, c);
 
-	for (size_t i = 0; e == 0 && i < m->listeners.n; i++) {
-		struct listener_socket *s = &m->listeners.v[i];
-		struct wire w = { .kind = WIRE_LISTEN, .loop = s->loop, .key = s->key };
-
-		memcpy(w.text, s->service, sizeof(s->service));
-		if (s->keep && s->fresh)
-			e = wire_send(m->worker_sock, &w, s->fd);
-		if (!s->keep) {
-			w.kind = WIRE_UNLISTEN;
-			e = wire_send(m->worker_sock, &w, -1);
-		}
-		if (e == 0)
-			s->fresh = false;
-	}
+	if (e < 0)
+		return e;
+	e = listeners_match(&m->listeners, c, m->loops, &m->user, &bad);
+	if (e < 0)
+		log_text(LOG_ERROR, "listen_failed", e, "%.*s",
+			 STR_ARG(addr_text(&bad, where)));
 	return e;
 }
 
 static int offer(struct master *m, struct app_config *c)
 {
 	struct wire w = { .kind = WIRE_RELOAD };
-	struct addr bad = { 0 };
-	char where[ADDR_TEXT_MAX];
-	int e = make_places(m, c), fd = -1;
+	int e = make_ready(m, c), fd = -1;
 
-	if (e == 0) {
-		e = listeners_match(&m->listeners, c, m->loops, &m->user, &bad);
-		if (e < 0)
-			log_text(LOG_ERROR, "listen_failed", e, "%.*s",
-				 STR_ARG(addr_text(&bad, where)));
-	}
 	if (e == 0)
 		e = fd = text_fd(c->text);
 	if (fd >= 0) {
 		e = send_listeners(m);
 		if (e == 0)
-			e = wire_send(m->worker_sock, &w, fd);
+			e = tell(m, &w, fd);
 		close(fd);
 	}
 	return e < 0 ? e : 0;
+}
+
+static void take(struct master *m, struct app_config *c)
+{
+	app_config_drop(m->config);
+	m->config = c;
+	log_text(LOG_INFO, "reloaded", 0, "%s", m->path);
+}
+
+/* To the worker, or if none runs for the next one to begin with. Takes c over. */
+static void propose(struct master *m, struct app_config *c)
+{
+	int e;
+
+	m->offered = c;
+	e = m->worker_sock < 0 ? make_ready(m, c) : offer(m, c);
+	if (e < 0) {
+		log_text(LOG_ERROR, "reload_refused", e, "the old one stays in force");
+		forget_offer(m);
+	} else if (m->worker_sock < 0) {
+		m->offered = NULL;
+		drop_listeners(m);
+		take(m, c);
+	}
 }
 
 /* SIGHUP. A configuration that does not hold never comes further than this. */
@@ -278,22 +380,10 @@ static void reload(struct master *m)
 	if (e < 0) {
 		log_text(LOG_ERROR, "reload_refused", e,
 			 "the configuration has faults; the old one stays in force");
-	} else if (m->worker_sock < 0) {
-		app_config_drop(
-			m->config); /* nobody runs: the next worker starts with it */
-		m->config = c;
-		c = NULL;
+		app_config_drop(c);
 	} else {
-		m->offered = c;
-		c = NULL;
-		e = offer(m, m->offered);
-		if (e < 0) {
-			log_text(LOG_ERROR, "reload_refused", e,
-				 "the old one stays in force");
-			forget_offer(m);
-		}
+		propose(m, c);
 	}
-	app_config_drop(c);
 	notify_manager("READY=1");
 }
 
@@ -312,7 +402,7 @@ static void begin_stop(struct master *m)
 	/* Who connects from now on is refused at once instead of left waiting in a
 	 * backlog. */
 	listeners_close(&m->listeners);
-	if (m->worker_sock >= 0 && wire_send(m->worker_sock, &w, -1) < 0)
+	if (m->worker_sock >= 0 && tell(m, &w, -1) < 0)
 		kill(m->worker, SIGKILL);
 }
 
@@ -351,6 +441,7 @@ static void local_child(struct master *m, int sock, const struct privsep_user *u
 	close(m->worker_sock);
 	for (size_t i = 0; i < m->listeners.n; i++)
 		close(m->listeners.v[i].fd);
+	listeners_disinherit(&m->listeners);
 	if (privsep_drop(user) < 0)
 		_exit(EX_NOPERM);
 	_exit(deliver_local_serve(sock, o) < 0 ? EX_IOERR : EX_OK);
@@ -371,6 +462,8 @@ static int start_local(struct master *m, const char *name)
 	o.root_count = roots_of(m, str_from(name), roots, COUNT_OF(roots));
 	if (o.root_count == 0 || privsep_find(str_from(name), &user) < 0)
 		return -EPERM;
+	if (m->locals >= LOCALS_MAX)
+		return -EAGAIN;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	pid = fork();
@@ -383,6 +476,7 @@ static int start_local(struct master *m, const char *name)
 		close(pair[0]);
 		return -EAGAIN;
 	}
+	m->locals++;
 	return pair[0];
 }
 
@@ -391,11 +485,9 @@ static void on_applied(struct master *m, bool applied, const char *text)
 	if (!m->offered)
 		return;
 	if (applied) {
-		listeners_sweep(&m->listeners);
-		app_config_drop(m->config);
-		m->config = m->offered;
+		drop_listeners(m);
+		take(m, m->offered);
 		m->offered = NULL;
-		log_text(LOG_INFO, "reloaded", 0, "%s", m->path);
 		return;
 	}
 	log_text(LOG_ERROR, "reload_refused", 0, "%s; the old one stays in force", text);
@@ -517,6 +609,14 @@ static int prepare(struct master *m)
 	return EX_UNAVAILABLE;
 }
 
+/* One per processor, if they can be counted. */
+static unsigned loops_of(const struct app_config *c)
+{
+	long n = c->set.loops ? (long)c->set.loops : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > WORKER_LOOPS_MAX ? WORKER_LOOPS_MAX : (unsigned)n;
+}
+
 int master_run(const char *path, struct app_config *config, const struct app_options *o)
 {
 	struct master m = { .path = path,
@@ -526,8 +626,7 @@ int master_run(const char *path, struct app_config *config, const struct app_opt
 			    .backoff_ms = BACKOFF_MS_FIRST };
 	int status;
 
-	m.loops = (unsigned)(config->set.loops ? config->set.loops
-					       : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
+	m.loops = loops_of(config);
 	m.listeners.inherited = notify_sockets();
 	m.signals = open_signals();
 	status = prepare(&m);
