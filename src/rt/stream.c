@@ -156,9 +156,13 @@ CO void stream_put(struct stream *s, struct str bytes)
 	}
 	out_take(s);
 	buf_add(&s->out, bytes);
-	if (s->out.err)
-		(void)write_failed(s, s->out.err);
-	else if (s->out.n >= STREAM_OUT_FLUSH_BYTES)
+	if (s->out.err) {
+		/* No memory to gather in: what is there goes first, then this as it is.
+		 */
+		s->out.err = 0;
+		if (stream_flush(s) == 0)
+			(void)write_all(s, bytes);
+	} else if (s->out.n >= STREAM_OUT_FLUSH_BYTES)
 		s->err_out = stream_flush(s);
 }
 

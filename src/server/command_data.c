@@ -53,8 +53,9 @@ CO struct smtp_reply cmd_data(struct session *s, struct str args)
 	}
 	e = content_open(s);
 	if (e < 0) {
+		r = content_trouble(s, e);
 		txn_reset(s);
-		return smtp_reply_from_errno(e);
+		return r;
 	}
 	session_reply(s, REPLY(354, 0, 0, 0,
 			       "go ahead; end with a line that holds only a dot"));
@@ -63,7 +64,7 @@ CO struct smtp_reply cmd_data(struct session *s, struct str args)
 		txn_reset(s);
 		s->done = true;
 		return e == -ETIMEDOUT ? REPLY(421, 4, 4, 2, "the message took too long")
-				       : (struct smtp_reply){ 0 };
+				       : session_farewell(s, e);
 	}
 	r = content_finish(s);
 	session_reply(s, r);
@@ -108,7 +109,7 @@ static CO struct smtp_reply chunk_keep(struct session *s, uint64_t size, bool la
 		txn_reset(s);
 		s->done = true;
 		return e == -ETIMEDOUT ? REPLY(421, 4, 4, 2, "the chunk took too long")
-				       : (struct smtp_reply){ 0 };
+				       : session_farewell(s, e);
 	}
 	if (!last && t->bytes > s->conf->limits->policy.message_bytes_max) {
 		t->broken = true;
@@ -116,7 +117,7 @@ static CO struct smtp_reply chunk_keep(struct session *s, uint64_t size, bool la
 	}
 	if (!last && t->store_err) {
 		t->broken = true;
-		return smtp_reply_from_errno(t->store_err);
+		return content_trouble(s, t->store_err);
 	}
 	if (!last)
 		return session_text(s, REPLY(250, 2, 0, 0, ""), "%llu octets taken",
@@ -158,7 +159,7 @@ CO struct smtp_reply cmd_bdat(struct session *s, struct str args)
 		if (e < 0) {
 			txn_reset(s);
 			s->done = true;
-			return (struct smtp_reply){ 0 };
+			return session_farewell(s, e);
 		}
 		t->begun_us = 0;
 		return r;

@@ -39,12 +39,28 @@ CO void content_write(struct session *s, struct str bytes)
 		t->store_err = e;
 }
 
-/* However slowly it trickles: the whole content has an end that its size pays for. */
+/* The whole content has an end that its size pays for. What is refused pays nothing. */
+static int64_t time_earned(const struct session *s)
+{
+	const struct server_limits *l = s->conf->limits;
+	uint64_t paid = s->txn.bytes < l->policy.message_bytes_max
+				? s->txn.bytes
+				: l->policy.message_bytes_max;
+	uint64_t us;
+	int64_t last_us;
+
+	if (__builtin_mul_overflow(paid, (uint64_t)USEC_PER_SEC, &us) ||
+	    __builtin_add_overflow(s->txn.begun_us + l->data_total_us,
+				   us / l->data_rate_min, &last_us))
+		return DEADLINE_NEVER;
+	return last_us;
+}
+
+/* However slowly it trickles, and however long: it comes to its end. */
 CO int content_peek(struct session *s, struct str *ret)
 {
 	const struct server_limits *l = s->conf->limits;
-	uint64_t earned_us = s->txn.bytes * (uint64_t)USEC_PER_SEC / l->data_rate_min;
-	int64_t last_us = s->txn.begun_us + l->data_total_us + (int64_t)earned_us;
+	int64_t last_us = time_earned(s);
 	int64_t next_us = loop_now_us() + l->data_us;
 
 	stream_deadline(s->io, next_us < last_us ? next_us : last_us);
@@ -154,13 +170,19 @@ static struct smtp_reply refuse(struct session *s, struct smtp_reply r)
 	return r;
 }
 
+struct smtp_reply content_trouble(struct session *s, int e)
+{
+	transcript_notef(&s->note, NOTE_TROUBLE, session_wall_us(s), "spool: errno %d",
+			 -e);
+	return refuse(s, smtp_reply_from_errno(e));
+}
+
 static CO struct smtp_reply store(struct session *s)
 {
 	struct txn *t = &s->txn;
 	struct envelope envelope;
 	spool_id id = t->draft ? draft_id(t->draft) : 0;
 	char id_text[SPOOL_ID_TEXT];
-	struct smtp_reply r;
 	int64_t from_us = loop_now_us();
 	int e = t->store_err ? t->store_err : envelope_build(s, &envelope);
 
@@ -170,12 +192,8 @@ static CO struct smtp_reply store(struct session *s)
 		e = draft_commit(&t->draft, &envelope);
 	transcript_notef(&s->note, NOTE_WAIT, session_wall_us(s), "disk: %lld us",
 			 (long long)(loop_now_us() - from_us));
-	if (e < 0) {
-		r = smtp_reply_from_errno(e);
-		transcript_notef(&s->note, NOTE_TROUBLE, session_wall_us(s),
-				 "spool: errno %d", -e);
-		return refuse(s, r);
-	}
+	if (e < 0)
+		return content_trouble(s, e);
 	s->messages++;
 	s->idle_commands = 0;
 	s->last_message = id;

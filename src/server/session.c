@@ -6,7 +6,10 @@
 
 #include "log/log.h"
 
-enum { ADDRESSES_BYTES_MAX = 4096 }; /* of the recipients listed in one record */
+enum {
+	ADDRESSES_BYTES_MAX = 4096, /* of the recipients listed in one record */
+	REPLY_BARE_BYTES = 32,
+};
 
 int64_t session_wall_us(struct session *s)
 {
@@ -56,17 +59,30 @@ static void note_lines(struct session *s, enum note_kind kind, struct str wire)
 	}
 }
 
+/* Half a reply would be taken for another one, so without memory it is the code alone. */
+static struct str reply_bare(struct smtp_reply r, char *p, size_t size)
+{
+	return str_of(p, (size_t)snprintf(p, size, "%u %s\r\n", (unsigned)r.code,
+					  smtp_reply_ok(r) ? "ok" : "no"));
+}
+
 CO void session_reply(struct session *s, struct smtp_reply r)
 {
 	CLEANUP(buf_done) struct buf wire = { 0 };
+	char bare[REPLY_BARE_BYTES];
+	struct str out;
 
 	if (r.code == 0)
 		return;
 	/* RFC 2034: not in greetings; only to those who were offered it. */
 	smtp_reply_write(r, s->esmtp && smtp_offers(&s->offer, EXT_ENHANCEDSTATUSCODES),
 			 &wire);
-	note_lines(s, NOTE_SERVER, buf_str(&wire));
-	stream_put(s->io, buf_str(&wire));
+	if (wire.err)
+		out = reply_bare(r, bare, sizeof(bare));
+	else
+		out = buf_str(&wire);
+	note_lines(s, NOTE_SERVER, out);
+	stream_put(s->io, out);
 }
 
 static void episode_rcpts(const struct session *s, struct buf *out)
@@ -118,7 +134,7 @@ static struct smtp_reply bad_line(struct session *s, int e, struct str line)
 		     "a line must end in CRLF and hold no other CR, LF or NUL");
 }
 
-static struct smtp_reply farewell(struct session *s, int e)
+struct smtp_reply session_farewell(struct session *s, int e)
 {
 	struct str host = s->conf->hostname;
 
@@ -129,6 +145,8 @@ static struct smtp_reply farewell(struct session *s, int e)
 		return session_text(s, REPLY(421, 4, 3, 2, ""),
 				    "%.*s is going down; please try again",
 				    STR_ARG(host));
+	if (e == -ENOMEM)
+		return REPLY(421, 4, 3, 0, "out of memory; please try again later");
 	return (struct smtp_reply){ 0 }; /* the client is gone */
 }
 
@@ -287,7 +305,7 @@ static CO void converse(struct session *s)
 	while (!s->done) {
 		e = next_line(s, &line);
 		if (e < 0 && e != -EBADMSG && e != -EMSGSIZE) {
-			session_reply(s, farewell(s, e));
+			session_reply(s, session_farewell(s, e));
 			transcript_note(&s->note, NOTE_CLOSE, session_wall_us(s),
 					e == -ECONNRESET  ? STR("the client went away")
 					: e == -ETIMEDOUT ? STR("time was up")

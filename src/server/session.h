@@ -79,6 +79,9 @@ struct session {
 CO void session_run(struct session *s);
 CO void session_reply(struct session *s, struct smtp_reply r);
 
+/* What is said when the stream failed with e; code 0: nobody is there to hear it. */
+struct smtp_reply session_farewell(struct session *s, int e);
+
 /* A reply with words of its own; they live in s->text until the next one. */
 struct smtp_reply session_text(struct session *s, struct smtp_reply r, const char *fmt,
 			       ...) PRINTF(3, 4);
@@ -98,6 +101,7 @@ void txn_reset(struct session *s);
 CO MUST_USE int content_open(struct session *s);            /* draft and trace line */
 CO void content_write(struct session *s, struct str bytes); /* errors stick to the txn */
 CO struct smtp_reply content_finish(struct session *s);     /* commit and say so */
+struct smtp_reply content_trouble(struct session *s, int e); /* 4yz, logged */
 CO MUST_USE int content_peek(struct session *s,
 			     struct str *ret); /* with the data deadlines */
 
