@@ -199,6 +199,13 @@ static int add_all(struct listeners *l, const struct app_config *c, unsigned loo
 	return e;
 }
 
+static void shut(struct listener_socket *s)
+{
+	close(s->fd);
+	if (s->at.ss.ss_family == AF_UNIX)
+		unlink(path_of(&s->at));
+}
+
 int listeners_match(struct listeners *l, const struct app_config *c, unsigned loops,
 		    const struct privsep_user *owner, struct addr *bad)
 {
@@ -211,7 +218,7 @@ int listeners_match(struct listeners *l, const struct app_config *c, unsigned lo
 	if (e == 0)
 		return 0;
 	while (l->n > before)
-		close(l->v[--l->n].fd);
+		shut(&l->v[--l->n]);
 	for (size_t i = 0; i < l->n; i++)
 		l->v[i].keep = true;
 	return e;
@@ -222,13 +229,10 @@ void listeners_sweep(struct listeners *l)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
-		if (l->v[i].keep) {
+		if (l->v[i].keep)
 			l->v[kept++] = l->v[i];
-			continue;
-		}
-		close(l->v[i].fd);
-		if (l->v[i].at.ss.ss_family == AF_UNIX)
-			unlink(path_of(&l->v[i].at));
+		else
+			shut(&l->v[i]);
 	}
 	l->n = kept;
 }

@@ -134,14 +134,14 @@ CO int stream_flush(struct stream *s)
 	return e;
 }
 
-/* A first block for s->out from the stock. Without it buf takes what it needs itself. */
-static void out_take(struct stream *s)
+/* A block for s->out from the stock, which is all that it ever needs. */
+static bool out_take(struct stream *s)
 {
-	if (s->out.p)
-		return;
-	s->out.p = stock_take(loop_self());
+	if (!s->out.p)
+		s->out.p = stock_take(loop_self());
 	if (s->out.p)
 		s->out.cap = STREAM_IN_BYTES;
+	return s->out.p;
 }
 
 CO void stream_put(struct stream *s, struct str bytes)
@@ -150,19 +150,15 @@ CO void stream_put(struct stream *s, struct str bytes)
 		return;
 	if (s->out.n + bytes.n > STREAM_IN_BYTES && stream_flush(s) < 0)
 		return;
-	if (bytes.n >= STREAM_OUT_FLUSH_BYTES && s->out.n == 0) {
+	/* Without memory, too: a reply that tells of a stored message should arrive. */
+	if ((bytes.n >= STREAM_OUT_FLUSH_BYTES && s->out.n == 0) || !out_take(s)) {
 		(void)write_all(s, bytes);
 		return;
 	}
-	out_take(s);
 	buf_add(&s->out, bytes);
-	if (s->out.err) {
-		/* No memory to gather in: what is there goes first, then this as it is.
-		 */
-		s->out.err = 0;
-		if (stream_flush(s) == 0)
-			(void)write_all(s, bytes);
-	} else if (s->out.n >= STREAM_OUT_FLUSH_BYTES)
+	if (s->out.err)
+		(void)write_failed(s, s->out.err);
+	else if (s->out.n >= STREAM_OUT_FLUSH_BYTES)
 		s->err_out = stream_flush(s);
 }
 

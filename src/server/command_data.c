@@ -30,11 +30,10 @@ static CO int data_read(struct session *s)
 	return 0;
 }
 
-CO struct smtp_reply cmd_data(struct session *s, struct str args)
+/* Why there can be no content now; code 0: go ahead. */
+static struct smtp_reply data_refused(const struct session *s, struct str args)
 {
-	struct txn *t = &s->txn;
-	struct smtp_reply r;
-	int e;
+	const struct txn *t = &s->txn;
 
 	if (args.n)
 		return REPLY(501, 5, 5, 4, "DATA takes no arguments");
@@ -45,27 +44,43 @@ CO struct smtp_reply cmd_data(struct session *s, struct str args)
 			     "this message came by BDAT; go on with BDAT or RSET");
 	if (t->mail.body == SMTP_BODY_BINARYMIME) /* RFC 3030 3 */
 		return REPLY(503, 5, 5, 1, "binary content needs BDAT");
-	/* RFC 2920 3.1: DATA is the last of a group. What follows it unasked would be
-	 * read as commands if we refused later, so the connection ends here. */
-	if (stream_unread(s->io) && !s->conf->limits->pipelined_data) {
+	return (struct smtp_reply){ 0 };
+}
+
+/* Content that ended in the middle: nothing of it is kept. */
+static struct smtp_reply cut_short(struct session *s, int e)
+{
+	txn_reset(s);
+	s->done = true;
+	return e == -ETIMEDOUT ? REPLY(421, 4, 4, 2, "the message took too long")
+			       : session_farewell(s, e);
+}
+
+CO struct smtp_reply cmd_data(struct session *s, struct str args)
+{
+	struct smtp_reply r = data_refused(s, args);
+	int e;
+
+	/* RFC 2920 3.1: DATA is the last of a group. What follows it unasked is content,
+	 * and no content may ever be read as commands, so the connection ends here. */
+	if (stream_unread(s->io) && (r.code || !s->conf->limits->pipelined_data)) {
 		s->done = true;
 		return REPLY(554, 5, 5, 0, "wait for 354 before you send the message");
 	}
+	if (r.code)
+		return r;
 	e = content_open(s);
 	if (e < 0) {
 		r = content_trouble(s, e);
 		txn_reset(s);
+		s->done = stream_unread(s->io) > 0;
 		return r;
 	}
 	session_reply(s, REPLY(354, 0, 0, 0,
 			       "go ahead; end with a line that holds only a dot"));
 	e = data_read(s);
-	if (e < 0) {
-		txn_reset(s);
-		s->done = true;
-		return e == -ETIMEDOUT ? REPLY(421, 4, 4, 2, "the message took too long")
-				       : session_farewell(s, e);
-	}
+	if (e < 0)
+		return cut_short(s, e);
 	r = content_finish(s);
 	session_reply(s, r);
 	session_episode(s, smtp_reply_ok(r) ? s->last_message : 0, r);
@@ -105,12 +120,8 @@ static CO struct smtp_reply chunk_keep(struct session *s, uint64_t size, bool la
 	if (e < 0)
 		t->store_err = e;
 	e = chunk_read(s, size, true);
-	if (e < 0) {
-		txn_reset(s);
-		s->done = true;
-		return e == -ETIMEDOUT ? REPLY(421, 4, 4, 2, "the chunk took too long")
-				       : session_farewell(s, e);
-	}
+	if (e < 0)
+		return cut_short(s, e);
 	if (!last && t->bytes > s->conf->limits->policy.message_bytes_max) {
 		t->broken = true;
 		return REPLY(552, 5, 3, 4, "the message is too large");
@@ -156,11 +167,8 @@ CO struct smtp_reply cmd_bdat(struct session *s, struct str args)
 		if (!t->begun_us)
 			t->begun_us = loop_now_us();
 		e = chunk_read(s, size, false);
-		if (e < 0) {
-			txn_reset(s);
-			s->done = true;
-			return session_farewell(s, e);
-		}
+		if (e < 0)
+			return cut_short(s, e);
 		t->begun_us = 0;
 		return r;
 	}

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* RFC 5321 4.1.1.1. A greeting also ends any transaction (4.1.4). */
+/* RFC 5321 4.1.1.1. A greeting also ends any transaction; one that is refused leaves all
+ * as it was (4.1.4). */
 struct smtp_reply cmd_helo(struct session *s, struct smtp_command c)
 {
 	CLEANUP(buf_done) struct buf lines = { 0 };
@@ -11,13 +12,13 @@ struct smtp_reply cmd_helo(struct session *s, struct smtp_command c)
 	struct str name = c.args;
 	bool esmtp = c.verb == VERB_EHLO;
 
-	txn_reset(s);
 	/* The founding text's "helo" has no argument; EHLO came later and needs one. */
 	if (name.n == 0 && esmtp)
 		return REPLY(501, 5, 5, 4, "EHLO needs your name: EHLO mail.example.org");
 	if (name.n && !smtp_helo_valid(name, true))
 		return REPLY(501, 5, 5, 4,
 			     "that is not a host name or an address literal");
+	txn_reset(s);
 	arena_reset(&s->arena);
 	s->helo = name.n ? arena_str(&s->arena, name)
 			 : arena_printf(&s->arena, "[%.*s]",

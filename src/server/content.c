@@ -39,31 +39,24 @@ CO void content_write(struct session *s, struct str bytes)
 		t->store_err = e;
 }
 
-/* The whole content has an end that its size pays for. What is refused pays nothing. */
-static int64_t time_earned(const struct session *s)
+static int64_t earlier(int64_t a, int64_t b)
 {
-	const struct server_limits *l = s->conf->limits;
-	uint64_t paid = s->txn.bytes < l->policy.message_bytes_max
-				? s->txn.bytes
-				: l->policy.message_bytes_max;
-	uint64_t us;
-	int64_t last_us;
-
-	if (__builtin_mul_overflow(paid, (uint64_t)USEC_PER_SEC, &us) ||
-	    __builtin_add_overflow(s->txn.begun_us + l->data_total_us,
-				   us / l->data_rate_min, &last_us))
-		return DEADLINE_NEVER;
-	return last_us;
+	return a < b ? a : b;
 }
 
-/* However slowly it trickles, and however long: it comes to its end. */
+/* However slowly it trickles: the whole content has an end that its size pays for; what
+ * is beyond the largest size pays for nothing, so that nobody sends for ever. */
 CO int content_peek(struct session *s, struct str *ret)
 {
 	const struct server_limits *l = s->conf->limits;
-	int64_t last_us = time_earned(s);
-	int64_t next_us = loop_now_us() + l->data_us;
+	uint64_t size_max = l->policy.message_bytes_max;
+	uint64_t paid = s->txn.bytes < size_max ? s->txn.bytes : size_max;
+	int64_t earned_s = earlier((int64_t)(paid / l->data_rate_min), INT32_MAX);
+	int64_t earned_us = earned_s * USEC_PER_SEC;
+	int64_t last_us = s->txn.begun_us + l->data_total_us + earned_us;
 
-	stream_deadline(s->io, next_us < last_us ? next_us : last_us);
+	last_us = earlier(last_us, s->opened_us + l->session_us);
+	stream_deadline(s->io, earlier(last_us, loop_now_us() + l->data_us));
 	return stream_peek(s->io, ret);
 }
 

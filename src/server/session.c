@@ -6,10 +6,7 @@
 
 #include "log/log.h"
 
-enum {
-	ADDRESSES_BYTES_MAX = 4096, /* of the recipients listed in one record */
-	REPLY_BARE_BYTES = 32,
-};
+enum { ADDRESSES_BYTES_MAX = 4096 }; /* of the recipients listed in one record */
 
 int64_t session_wall_us(struct session *s)
 {
@@ -59,30 +56,28 @@ static void note_lines(struct session *s, enum note_kind kind, struct str wire)
 	}
 }
 
-/* Half a reply would be taken for another one, so without memory it is the code alone. */
-static struct str reply_bare(struct smtp_reply r, char *p, size_t size)
-{
-	return str_of(p, (size_t)snprintf(p, size, "%u %s\r\n", (unsigned)r.code,
-					  smtp_reply_ok(r) ? "ok" : "no"));
-}
-
 CO void session_reply(struct session *s, struct smtp_reply r)
 {
 	CLEANUP(buf_done) struct buf wire = { 0 };
-	char bare[REPLY_BARE_BYTES];
-	struct str out;
+	char bare[40];
+	struct str text;
+	int n;
 
 	if (r.code == 0)
 		return;
 	/* RFC 2034: not in greetings; only to those who were offered it. */
 	smtp_reply_write(r, s->esmtp && smtp_offers(&s->offer, EXT_ENHANCEDSTATUSCODES),
 			 &wire);
-	if (wire.err)
-		out = reply_bare(r, bare, sizeof(bare));
-	else
-		out = buf_str(&wire);
-	note_lines(s, NOTE_SERVER, out);
-	stream_put(s->io, out);
+	if (wire.err) {
+		/* Half a reply would be none: the code alone needs no memory. */
+		n = snprintf(bare, sizeof(bare), "%u%s\r\n", r.code,
+			     smtp_reply_ok(r) ? " ok" : " no memory for words");
+		text = str_of(bare, (size_t)n);
+	} else {
+		text = buf_str(&wire);
+	}
+	note_lines(s, NOTE_SERVER, text);
+	stream_put(s->io, text);
 }
 
 static void episode_rcpts(const struct session *s, struct buf *out)
@@ -267,14 +262,14 @@ static struct smtp_reply too_much(struct session *s, struct smtp_reply r)
 CO struct smtp_reply session_command(struct session *s, struct str line)
 {
 	struct smtp_command c = smtp_command_parse(line);
+	uint32_t unknown = s->unknown;
 	struct smtp_reply r;
 
 	transcript_note(&s->note, NOTE_CLIENT, session_wall_us(s), line);
 	s->commands++;
 	r = dispatch(s, c);
-	if (r.code / 100 == 5 && c.verb != VERB_RCPT)
-		s->errors++;
-	if (r.code == 501 && c.verb == VERB_RCPT)
+	/* Each refusal counts once: a recipient that policy refused is no bad command. */
+	if (r.code / 100 == 5 && s->unknown == unknown)
 		s->errors++;
 	return s->done ? r : too_much(s, r);
 }

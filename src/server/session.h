@@ -79,12 +79,12 @@ struct session {
 CO void session_run(struct session *s);
 CO void session_reply(struct session *s, struct smtp_reply r);
 
-/* What is said when the stream failed with e; code 0: nobody is there to hear it. */
-struct smtp_reply session_farewell(struct session *s, int e);
-
 /* A reply with words of its own; they live in s->text until the next one. */
 struct smtp_reply session_text(struct session *s, struct smtp_reply r, const char *fmt,
 			       ...) PRINTF(3, 4);
+
+/* What is said when reading failed with e; code 0: nobody is there to hear it. */
+struct smtp_reply session_farewell(struct session *s, int e);
 
 /* One handler per verb; the reply is sent by the caller (code 0: nothing more to say). */
 CO struct smtp_reply session_command(struct session *s, struct str line);

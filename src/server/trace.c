@@ -33,7 +33,8 @@ void trace_received(const struct session *s, spool_id id, int64_t wall_us,
 	/* What the client called itself is shown only when it is a name or a literal at
 	 * all: nothing else can stand in this place without being mistaken for syntax. */
 	buf_add(out, STR("Received: from "));
-	if (smtp_domain_valid(s->helo, true) ||
+	/* RFC 6531 3.7.3: UTF-8 in it only where the message asked for it. */
+	if (smtp_domain_valid(s->helo, s->txn.mail.smtputf8) ||
 	    smtp_literal_parse(s->helo, &literal) == 0)
 		buf_add(out, s->helo);
 	else

@@ -339,7 +339,7 @@ static void test_no_memory(void **state)
 	on_loop(no_memory);
 }
 
-/* Beyond the memory for drafts they go to files; those end with the message or the draft. */
+/* Beyond the memory for drafts they go to files, which end with message or draft. */
 static CO void draft_memory(void *arg)
 {
 	struct place_on_disk *p = arg;
