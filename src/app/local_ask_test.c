@@ -61,8 +61,8 @@ static void run(struct frame *f)
 	struct loop *l = loop_new(&o);
 
 	assert_non_null(l);
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, f->fds), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, f->fds),
+			 0);
 	assert_int_equal(loop_run(l, body, f), 0);
 	loop_free(l);
 	close(f->fds[0]);

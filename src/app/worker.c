@@ -30,7 +30,8 @@ struct worker {
 	struct record *record;
 	struct peers *peers;
 	struct crew crews[WORKER_LOOPS_MAX];
-	struct order orders[WORKER_LOOPS_MAX]; /* one under way per crew: never allocated */
+	struct order
+		orders[WORKER_LOOPS_MAX]; /* one under way per crew: never allocated */
 	unsigned n;
 	struct group group; /* of loop 0 */
 	struct io master;
@@ -42,10 +43,10 @@ struct worker {
 	struct post orders_done_post;
 	struct waiter orders_done;
 	atomic_int order_error;
-	int listen_error; /* of a listener that the next reload needs */
+	int listen_error;  /* of a listener that the next reload needs */
 	struct group line; /* listens to the master, also while draining */
 	struct waiter stop_asked;
-	bool stopping; /* asked to: the orders are those of the end now */
+	bool stopping;      /* asked to: the orders are those of the end now */
 	atomic_bool orphan; /* the master is gone: end soon, another may want to begin */
 	int status;
 };

@@ -19,7 +19,7 @@ enum {
 	WRITE_BYTES_MAX = 4096,     /* PIPE_BUF: lines of several processes stay whole */
 	CLOSE_WAIT_MS = 2000,       /* for a reader that does not read */
 	FLUSH_STEP_MS = 5,
-	TAIL_BYTES = 8,             /* "…", quote, brace, line end */
+	TAIL_BYTES = 8, /* "…", quote, brace, line end */
 };
 
 static struct {
