@@ -61,6 +61,18 @@ def test_sections_are_those_of_the_program():
     assert sorted(told) == sorted(known)
 
 
+def test_events_are_those_of_the_program():
+    """Events that a condition chooses are literals, too, but not beside their call."""
+    code = "".join(map(read, [p for p in glob.glob(os.path.join(TOP, "src/*/*.c"))
+                              if not p.endswith("_test.c")]))
+    known = set(re.findall(r'log_(?:text\(|begin\(&l,)\s*LOG_[A-Z]+,\s*"(\w+)"', code))
+    page = read(os.path.join(TOP, "docs/handbook/operating.md")).split("\n## The log\n")[1]
+    told = {w for row in re.findall(r"^\| (`[^|]*) \|", page, re.M)
+            for w in re.findall(r"`(\w+)`", row)}
+    assert len(known) > 30 and known - told == set()
+    assert [w for w in told if f'"{w}"' not in code] == []
+
+
 @pytest.mark.parametrize("path", PAGES, ids=os.path.basename)
 def test_examples_are_usable(path, tmp_path):
     """Every whole configuration shown in a page passes `postern check` without a warning."""
