@@ -4,14 +4,18 @@
  *
  *   # comment
  *   conf TEXT        a line of configuration, before the first connection
- *   from ADDRESS     the client's IP from here on (192.0.2.1)
- *   connect          a new connection (the first is made by itself)
+ *   from ADDRESS     the client's IP from the next connection on (192.0.2.1)
+ *   connect          a new connection (the first is made by itself); the old one ends
+ *   also             a new connection; the old ones stay open
+ *   use N            go on with the N-th connection that was made
  *   chop N           the server reads at most N bytes at a time
  *   C: TEXT          the client sends a line and CRLF
  *   C> TEXT          the client sends bytes: \r \n \0 \t \\ \xHH
  *   C* N TEXT        N times C>
  *   S: PATTERN       the server sends exactly this line; * stands for anything
  *   S> CODE          a whole reply with this code, its lines whatever they are
+ *   S* N CODE        N times S>
+ *   until CODE       replies, until one has this code
  *   none             the server sends nothing for a second of virtual time
  *   eof              the server ends the connection
  *   close            the client ends the connection
@@ -50,8 +54,8 @@ struct run {
 	struct mem_pipe *pipes[16];
 	struct stream server_io[16];
 	size_t connections;
-	struct stream client;
-	bool open;
+	struct stream clients[16];
+	struct stream *client; /* the one in use; NULL: closed */
 	struct addr peer, local;
 	size_t chop;
 };
@@ -143,17 +147,27 @@ static void serve(void *arg)
 
 static void hang_up(struct run *r)
 {
-	if (!r->open)
-		return;
-	stream_close(&r->client);
-	r->open = false;
+	if (r->client)
+		stream_close(r->client);
+	r->client = NULL;
+}
+
+/* A connection that is open already. */
+static bool use(struct run *r, struct str number)
+{
+	uint64_t n;
+
+	if (str_to_u64(number, r->connections, &n) < 0 || n == 0 ||
+	    !r->clients[n - 1].ops)
+		return fail(r, "no such connection", number);
+	r->client = &r->clients[n - 1];
+	return true;
 }
 
 static bool connect_to(struct run *r)
 {
 	struct mem_pipe *p;
 
-	hang_up(r);
 	if (r->connections == COUNT_OF(r->pipes))
 		return fail(r, "too many connections in one script", STR_NONE);
 	p = mem_pipe_new(PIPE_BYTES);
@@ -161,10 +175,10 @@ static bool connect_to(struct run *r)
 		return fail(r, "no memory", STR_NONE);
 	r->pipes[r->connections] = p;
 	mem_pipe_stream(p, 0, &r->server_io[r->connections]);
-	mem_pipe_stream(p, 1, &r->client);
+	r->client = &r->clients[r->connections];
+	mem_pipe_stream(p, 1, r->client);
 	mem_pipe_chop(p, 0, r->chop);
 	r->connections++;
-	r->open = true;
 	if (group_spawn(&r->group, "server", serve, r) < 0)
 		return fail(r, "no coroutine", STR_NONE);
 	(void)!co_yield ();
@@ -175,7 +189,7 @@ static bool need(struct run *r)
 {
 	if (!r->server && !build(r))
 		return false;
-	return r->open || connect_to(r);
+	return r->client || connect_to(r);
 }
 
 static bool send_bytes(struct run *r, struct str text, uint64_t times, bool line)
@@ -190,10 +204,10 @@ static bool send_bytes(struct run *r, struct str text, uint64_t times, bool line
 		unescape(text, &bytes);
 	if (line)
 		buf_add(&bytes, STR("\r\n"));
-	stream_deadline(&r->client, loop_after_ms(600000));
+	stream_deadline(r->client, loop_after_ms(600000));
 	while (times--)
-		stream_put(&r->client, buf_str(&bytes));
-	return stream_flush(&r->client) == 0 || fail(r, "cannot send", text);
+		stream_put(r->client, buf_str(&bytes));
+	return stream_flush(r->client) == 0 || fail(r, "cannot send", text);
 }
 
 static bool read_line(struct run *r, struct str *line)
@@ -202,8 +216,8 @@ static bool read_line(struct run *r, struct str *line)
 
 	if (!need(r))
 		return false;
-	stream_deadline(&r->client, loop_after_ms(3600000));
-	e = stream_line(&r->client, LINE_BYTES_MAX, line);
+	stream_deadline(r->client, loop_after_ms(3600000));
+	e = stream_line(r->client, LINE_BYTES_MAX, line);
 	return e == 0 || fail(r, "no line from the server", str_from(strerror(-e)));
 }
 
@@ -229,6 +243,29 @@ static bool expect_reply(struct run *r, struct str code)
 	return true;
 }
 
+static bool expect_replies(struct run *r, struct str args)
+{
+	struct str count;
+	uint64_t times;
+
+	if (!str_split(&args, ' ', &count) || str_to_u64(count, 1000000, &times) < 0)
+		return fail(r, "S* wants a number", args);
+	while (times--)
+		if (!expect_reply(r, args))
+			return false;
+	return true;
+}
+
+static bool read_until(struct run *r, struct str code)
+{
+	struct str line = STR("");
+
+	while (!str_starts(line, code))
+		if (!read_line(r, &line))
+			return false;
+	return true;
+}
+
 static bool expect_none(struct run *r)
 {
 	struct str bytes = STR_NONE;
@@ -236,8 +273,8 @@ static bool expect_none(struct run *r)
 
 	if (!need(r))
 		return false;
-	stream_deadline(&r->client, loop_after_ms(1000));
-	e = stream_peek(&r->client, &bytes);
+	stream_deadline(r->client, loop_after_ms(1000));
+	e = stream_peek(r->client, &bytes);
 	return e == -ETIMEDOUT || fail(r, "the server said something", bytes);
 }
 
@@ -246,8 +283,10 @@ static bool expect_eof(struct run *r)
 	struct str bytes = STR_NONE;
 	int e;
 
-	stream_deadline(&r->client, loop_after_ms(3600000));
-	e = stream_peek(&r->client, &bytes);
+	if (!need(r))
+		return false;
+	stream_deadline(r->client, loop_after_ms(3600000));
+	e = stream_peek(r->client, &bytes);
 	if (e == 0)
 		return fail(r, "the server said", bytes);
 	hang_up(r);
@@ -272,7 +311,7 @@ static bool expect_stored(struct run *r, struct str number)
 	char have[40];
 	uint64_t want;
 
-	if (!need(r) || str_to_u64(number, 1000, &want) < 0)
+	if (!(r->server || build(r)) || str_to_u64(number, 1000, &want) < 0)
 		return fail(r, "not a number", number);
 	(void)!co_yield ();
 	r->spool->ops->stats(r->spool, &stats);
@@ -374,7 +413,7 @@ static bool repeat(struct run *r, struct str args)
 
 static bool set_peer(struct run *r, struct str ip)
 {
-	hang_up(r);
+	r->client = NULL;
 	return addr_parse_ip(ip, 4711, &r->peer) == 0 || fail(r, "not an address", ip);
 }
 
@@ -409,6 +448,10 @@ static bool step(struct run *r, struct str word, struct str args)
 		return expect_line(r, args);
 	if (str_eq(word, STR("S>")))
 		return expect_reply(r, args);
+	if (str_eq(word, STR("S*")))
+		return expect_replies(r, args);
+	if (str_eq(word, STR("until")))
+		return read_until(r, args);
 	if (str_eq(word, STR("none")))
 		return expect_none(r);
 	if (str_eq(word, STR("eof")))
@@ -416,7 +459,11 @@ static bool step(struct run *r, struct str word, struct str args)
 	if (str_eq(word, STR("close")))
 		return hang_up(r), true;
 	if (str_eq(word, STR("connect")))
+		return hang_up(r), (r->server || build(r)) && connect_to(r);
+	if (str_eq(word, STR("also")))
 		return (r->server || build(r)) && connect_to(r);
+	if (str_eq(word, STR("use")))
+		return use(r, args);
 	if (str_eq(word, STR("wait")))
 		return wait_span(r, args);
 	if (str_eq(word, STR("stored")))
@@ -465,7 +512,8 @@ static void run_script(void *arg)
 
 	group_init(&r->group);
 	play(r);
-	hang_up(r);
+	for (size_t i = 0; i < r->connections; i++)
+		stream_close(&r->clients[i]);
 	group_join_until(&r->group, loop_after_ms(3600000));
 	if (r->server)
 		server_stop(r->server, loop_now_us());

@@ -1,8 +1,8 @@
 /*
- * model LENGTH [COMMAND…]: the server against a small model of a session, for all sequences of so
- * many commands out of an alphabet, behind the commands given. The model is written from RFC 5321 and RFC 3030, not
- * from the server; at each step the replies and the number of stored messages must agree,
- * and at the end the content of each.
+ * model LENGTH [COMMAND…]: the server against a small model of a session, for all
+ * sequences of so many commands out of an alphabet, behind the commands given. The model
+ * is written from RFC 5321 and RFC 3030, not from the server; at each step the replies
+ * and the number of stored messages must agree, and at the end the content of each.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,9 +53,7 @@ static const struct {
 	[DATA_BAD] = { "DATA!", STR_INIT("DATA\r\n"), STR_INIT("a\nb\r\n.\r\n") },
 	[BDAT] = { "BDAT", STR_INIT("BDAT 16\r\n" CHUNK), { 0 } },
 	[BDAT_LAST] = { "BDAT-LAST", STR_INIT("BDAT 16 LAST\r\n" CHUNK), { 0 } },
-	[BDAT_LAST_BAD] = { "BDAT-LAST!",
-			    STR_INIT("BDAT 5 LAST\r\n" CHUNK_BAD),
-			    { 0 } },
+	[BDAT_LAST_BAD] = { "BDAT-LAST!", STR_INIT("BDAT 5 LAST\r\n" CHUNK_BAD), { 0 } },
 	[RSET] = { "RSET", STR_INIT("RSET\r\n"), { 0 } },
 	[NOOP] = { "NOOP", STR_INIT("NOOP\r\n"), { 0 } },
 	[GARBAGE] = { "GARBAGE", STR_INIT("QUITE\r\n"), { 0 } },
@@ -171,7 +169,7 @@ struct walk {
 	struct model model;
 	enum letter word[LENGTH_MAX];
 	size_t length, fixed, at;
-	unsigned want;  /* the reply that must come now */
+	unsigned want; /* the reply that must come now */
 	unsigned long sessions, commands, messages;
 	struct buf content_buf, want_buf;
 };

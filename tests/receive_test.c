@@ -24,8 +24,7 @@ struct line {
 static const struct line lines[] = {
 	{ STR_INIT("EHLO x.example\r\n"), COMMAND },
 	{ STR_INIT("MAIL FROM:<a@b.example> RET=HDRS ENVID=x+20y\r\n"), COMMAND },
-	{ STR_INIT("RCPT TO:<guest@shop.net> ORCPT=rfc822;guest@shop.net\r\n"),
-	  COMMAND },
+	{ STR_INIT("RCPT TO:<guest@shop.net> ORCPT=rfc822;guest@shop.net\r\n"), COMMAND },
 	{ STR_INIT("RCPT TO:<anna+folder@shop.net> NOTIFY=SUCCESS\r\n"), COMMAND },
 	{ STR_INIT("DATA\r\n"), CONTENT_COMMAND },
 	{ STR_INIT("Subject: one\r\n\r\nfirst\r\n.\r\n"), CONTENT },
@@ -42,10 +41,10 @@ enum { SECOND_MESSAGE = 6, QUIT_LINE = COUNT_OF(lines) - 1 };
 struct client {
 	struct talk talk;
 	size_t at;
-	unsigned stored;         /* 250s after content */
-	unsigned refused[6];     /* replies by class */
-	unsigned last_refusal;   /* its code */
-	bool worded;             /* RSET behind a refusal is on its way */
+	unsigned stored;       /* 250s after content */
+	unsigned refused[6];   /* replies by class */
+	unsigned last_refusal; /* its code */
+	bool worded;           /* RSET behind a refusal is on its way */
 };
 
 static bool last_was(const struct client *c, int kind)
@@ -266,7 +265,7 @@ static void the_spool_fails_at_each_call(void **state)
 /* The states of a session in which a server may be told to stop. */
 static const struct {
 	struct str sent[3];
-	bool under_way; /* a message is; it may still be finished */
+	bool under_way;  /* a message is; it may still be finished */
 	struct str rest; /* what would finish it */
 } states[] = {
 	{ { STR_INIT("") }, false, { 0 } },

@@ -24,7 +24,10 @@ struct variant {
 };
 #define REFUSED(between) \
 	{ \
-		STR_INIT(HEAD between EVIL END), { NULL, 0 } \
+		STR_INIT(HEAD between EVIL END), \
+		{ \
+			NULL, 0 \
+		} \
 	}
 #define KEPT(between, as) \
 	{ \

@@ -18,7 +18,8 @@ enum { TALK_SAID_BYTES = 64 * 1024 };
 struct talk {
 	struct app_config *config;
 	struct spool *spool;
-	struct spool *memory; /* below spool, when a test has put a faulty one before it */
+	struct spool
+		*memory; /* below spool, when a test has put a faulty one before it */
 	struct peers *peers;
 	struct server *server;
 	struct addr peer, local;
@@ -47,7 +48,8 @@ static inline ptrdiff_t talk_read(void *ctx, void *p, size_t n, int64_t deadline
 	return (ptrdiff_t)part.n;
 }
 
-static inline ptrdiff_t talk_write(void *ctx, const void *p, size_t n, int64_t deadline_us)
+static inline ptrdiff_t talk_write(void *ctx, const void *p, size_t n,
+				   int64_t deadline_us)
 {
 	struct talk *t = ctx;
 

@@ -116,11 +116,19 @@ void session_episode(struct session *s, spool_id message, struct smtp_reply outc
 	transcript_clear(&s->note);
 }
 
+static struct smtp_reply foreign(struct session *s)
+{
+	s->done = true;
+	return REPLY(554, 5, 7, 0, "this is a mail server; it speaks SMTP");
+}
+
 /* A line that no command can be read from. It is used up; the session goes on. */
 static struct smtp_reply bad_line(struct session *s, int e, struct str line)
 {
 	s->errors++;
 	transcript_note(&s->note, NOTE_CLIENT, session_wall_us(s), str_sub(line, 0, 200));
+	if (smtp_command_parse(line).verb == VERB_FOREIGN)
+		return foreign(s);
 	if (e == -EMSGSIZE)
 		return session_text(
 			s, REPLY(500, 5, 5, 2, ""), "line longer than %llu bytes",
@@ -171,12 +179,6 @@ static struct smtp_reply help(struct session *s, struct str args)
 		"HELO you, MAIL FROM:<you@there>, RCPT TO:<name@here>, DATA,\n"
 		"header lines, an empty line, text, a line with a dot, QUIT");
 	return (struct smtp_reply){ 214, 2, 0, 0, str_of(s->text, n) };
-}
-
-static struct smtp_reply foreign(struct session *s)
-{
-	s->done = true;
-	return REPLY(554, 5, 7, 0, "this is a mail server; it speaks SMTP");
 }
 
 /* Commands that do nothing for a message are counted: a client may not loop in them. */
@@ -308,7 +310,7 @@ static CO void converse(struct session *s)
 			return;
 		}
 		r = e < 0 ? bad_line(s, e, line) : session_command(s, line);
-		session_reply(s, e < 0 ? too_much(s, r) : r);
+		session_reply(s, e < 0 && !s->done ? too_much(s, r) : r);
 	}
 	transcript_note(&s->note, NOTE_CLOSE, session_wall_us(s), STR("we closed"));
 }
