@@ -45,7 +45,7 @@ class FullDisk:
         return f"/proc/{self.postern.process.pid}/root{self.spool}/filler"
 
     def fill(self):
-        with open(self.path(), "wb", buffering=0) as f:
+        with open(self.path(), "ab", buffering=0) as f:
             step = 1 << 20
             while step:
                 try:
@@ -67,9 +67,9 @@ def test_full_disk(new_postern, free_space):
     disk = FullDisk(postern)
     postern.start()
     assert outcome(postern, 1) == 250
-    disk.fill()
     taken, codes = 1, []
     for number in range(2, 300):
+        disk.fill()  # again: what is delivered gives its segment back
         codes.append(outcome(postern, number))
         taken += codes[-1] == 250
         if codes[-10:] == [452] * 10:
