@@ -58,6 +58,8 @@ static void take(struct admin_paths *p, const struct conf_node *root, struct are
 		spool = conf_get(spool, STR("path"));
 	if (is_text(spool))
 		spool_path = spool->value;
+	if (!p->spool.n)
+		p->spool = spool_path;
 	if (!p->control.n)
 		p->control = is_text(control) ? control->value
 					      : STR(ADMIN_CONTROL_DEFAULT);

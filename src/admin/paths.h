@@ -15,6 +15,7 @@ struct admin_paths {
 	struct str conf;    /* in: -c; empty: the default file, if there is one */
 	struct str control; /* in, out: socket */
 	struct str record;  /* in, out: directory */
+	struct str spool;   /* in, out: directory; looked for with the other two */
 };
 
 /* Fill what is empty. 0; -E…: the file cannot be read, told on cli->err with a remedy. */

@@ -9,6 +9,7 @@
 #include "admin/options.h"
 #include "admin/queue_cli.h"
 #include "admin/send_cli.h"
+#include "admin/spool_cli.h"
 #include "app/config.h"
 #include "app/master.h"
 
@@ -155,6 +156,7 @@ static const struct {
 	{ "explain", "show what happened to a message, and why", explain_cli },
 	{ "queue", "look at the queue and change it", queue_cli },
 	{ "send", "send a message, showing the dialogue", send_cli },
+	{ "spool", "look into the spool on disk, with or without the server", spool_cli },
 };
 
 static void usage(FILE *out)

@@ -205,6 +205,8 @@ struct smtp_reply maildir_reply(int err)
 	case -ELOOP:
 	case -ENOTDIR:
 		return REPLY(451, 4, 3, 5, "the mailbox is no plain directory");
+	case -EUCLEAN:
+		return smtp_reply_from_errno(err);
 	default:
 		return REPLY(451, 4, 3, 0, "the mailbox cannot be written now");
 	}

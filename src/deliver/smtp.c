@@ -100,7 +100,7 @@ static struct smtp_reply broken_reply(struct offer *o, const struct client_mail 
 			REPLY(554, 5, 6, 0,
 			      "the message holds stray line ends or NUL, which SMTP "
 			      "cannot carry"));
-	if (e == -EIO || e == -ENOENT || e == -ENOMEM || e == -EMSGSIZE)
+	if (e == -EIO || e == -EUCLEAN || e == -ENOENT || e == -ENOMEM || e == -EMSGSIZE)
 		return deliver_own(o->d, o->job, smtp_reply_from_errno(e));
 	if (e == -EPROTO)
 		r.subject = 5, r.detail = 0;

@@ -46,7 +46,8 @@ void smtp_reply_write(struct smtp_reply r, bool enhanced, struct buf *out);
 void smtp_reply_text(struct smtp_reply r, struct buf *out);
 MUST_USE int smtp_reply_text_parse(struct str s, struct smtp_reply *ret);
 
-/* What the world did, as a temporary reply: -ENOSPC 452 4.3.1, all else 451 4.3.0. */
+/* What the world did, as a temporary reply: -ENOSPC 452 4.3.1, all else 451 4.3.0;
+ * -EUCLEAN (see spool.h) says so. */
 struct smtp_reply smtp_reply_from_errno(int err);
 
 /*

@@ -267,8 +267,7 @@ static int job_fill(struct log_draft *d, const struct envelope *e)
 	j->kind = JOB_COMMIT;
 	j->record = (struct record){
 		.type = big ? RECORD_BIG : RECORD_MESSAGE,
-		.attempts = (uint16_t)(e->attempts < UINT16_MAX ? e->attempts
-								: UINT16_MAX),
+		.attempts = index_attempts(e->attempts),
 		.envelope_bytes = (uint32_t)(j->bytes.n - sizeof(room)),
 		.id = d->draft.id,
 		.size = d->draft.size,
@@ -280,8 +279,8 @@ static int job_fill(struct log_draft *d, const struct envelope *e)
 	*d->item = (struct item){ .id = d->draft.id,
 				  .arrived_us = e->arrived_us,
 				  .size = d->draft.size,
-				  .attempts = e->attempts,
-				  .shard = (uint16_t)d->shard,
+				  .attempts = index_attempts(e->attempts),
+				  .content_crc = d->crc,
 				  .flags = big ? ITEM_BIG : 0 };
 	return 0;
 }

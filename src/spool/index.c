@@ -45,6 +45,16 @@ spool_id index_id_new(struct index *ix, unsigned shard, int64_t wall_us)
 	return ix->id_last;
 }
 
+unsigned index_shard_of(const struct index *ix, spool_id id)
+{
+	return (unsigned)(id & (SHARDS_MAX - 1)) % ix->shard_count;
+}
+
+uint16_t index_attempts(uint32_t attempts)
+{
+	return (uint16_t)(attempts < UINT16_MAX ? attempts : UINT16_MAX);
+}
+
 /* Runs on the shard's loop. */
 static void shard_posted(struct post *p)
 {
@@ -173,7 +183,7 @@ static void tree_remove(struct index *ix, struct item *it)
 /* Into the heap of its shard, if it may be offered; and let next() look. */
 static void schedule(struct index *ix, struct item *it, int64_t next_us)
 {
-	struct shard *s = &ix->shards[it->shard];
+	struct shard *s = &ix->shards[index_shard_of(ix, it->id)];
 
 	heap_remove(&s->due, &it->due);
 	it->due.key = next_us;
@@ -206,7 +216,7 @@ void index_drop(struct index *ix, struct item *it)
 
 void index_erase(struct index *ix, struct item *it)
 {
-	heap_remove(&ix->shards[it->shard].due, &it->due);
+	heap_remove(&ix->shards[index_shard_of(ix, it->id)].due, &it->due);
 	tree_remove(ix, it);
 	ix->waiting--;
 	ix->held -= (it->flags & ITEM_HELD) != 0;
@@ -297,7 +307,7 @@ static struct item *claim(struct shard *s, int64_t *until_us)
 		return NULL;
 	}
 	heap_remove(&s->due, first);
-	it->flags |= ITEM_CLAIMED;
+	it->flags = (uint16_t)((it->flags & ~ITEM_CHECKED) | ITEM_CLAIMED);
 	return it;
 }
 

@@ -28,6 +28,7 @@ enum item_flag {
 	ITEM_WANT_REMOVE = 16,
 	ITEM_REMOVED = 32, /* only while recovering */
 	ITEM_FILE_SEEN = 64,
+	ITEM_CHECKED = 128, /* its content, since it was claimed last */
 };
 
 /* 120 bytes, because there may be a million. A treap by id: see index.c. */
@@ -39,9 +40,9 @@ struct item {
 	uint64_t size;
 	uint64_t lsn;                /* of the newest state, flushed or not */
 	struct place content, state; /* state.segment 0: the one beside the content */
-	uint32_t attempts;
-	uint16_t shard;
+	uint16_t attempts;           /* as in a record: 65535 stands for more */
 	uint16_t flags;
+	uint32_t content_crc; /* of the log backend */
 };
 
 /* Somebody on a loop who waits, shielded, for a commit. Lives on his stack. */
@@ -76,6 +77,10 @@ struct index {
 MUST_USE int index_init(struct index *ix,
 			unsigned shards); /* 0, -EINVAL, -ENOMEM; no lock */
 void index_done(struct index *ix);        /* frees no items; no lock */
+
+/* An id says to which loop a message belongs. */
+unsigned index_shard_of(const struct index *ix, spool_id id);
+uint16_t index_attempts(uint32_t attempts); /* as an item and a record keep them */
 
 spool_id index_id_new(struct index *ix, unsigned shard, int64_t wall_us);
 struct shard *index_shard(struct index *ix, unsigned shard); /* and learn its loop */

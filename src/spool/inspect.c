@@ -217,6 +217,7 @@ CO int spool_look_open(const struct spool_log_options *o, bool every_content,
 	if (rc < 0)
 		return rc;
 	st->check_all = every_content;
+	st->quiet = true;
 	st->problem = problem;
 	st->problem_ctx = ctx;
 	st->spool.ops = look_spool_ops();
@@ -227,6 +228,11 @@ CO int spool_look_open(const struct spool_log_options *o, bool every_content,
 	}
 	*ret = &st->spool;
 	return 0;
+}
+
+void spool_look_damaged(struct spool *s)
+{
+	CONTAINER_OF(s, struct store, spool)->damaged_too = true;
 }
 
 /* The raw walk. */

@@ -18,6 +18,9 @@ CO MUST_USE int spool_look_open(const struct spool_log_options *o, bool every_co
 				void (*problem)(void *ctx, struct str line), void *ctx,
 				struct spool **ret);
 
+/* From now on read() gives content as it is, also when its checksum is wrong. */
+void spool_look_damaged(struct spool *s);
+
 /* One record, or what is in place of one. */
 struct spool_record_seen {
 	uint64_t segment, at, bytes;

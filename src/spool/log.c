@@ -1,4 +1,4 @@
-/* The segment log behind spool.h: reading, settling, the operator. */
+/* The segment log behind spool.h: states, settling, the operator. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -14,57 +14,6 @@ static struct store *of(struct spool *s)
 	return CONTAINER_OF(s, struct store, spool);
 }
 
-/* A read that a pool thread can do. */
-struct fetch {
-	struct store *st;
-	int file;
-	void *p;
-	size_t n;
-	uint64_t at;
-	ptrdiff_t got;
-	spool_id id; /* of a large message */
-};
-
-static int fetch_job(void *arg)
-{
-	struct fetch *f = arg;
-	struct disk *d = f->st->disk;
-
-	f->got = d->ops->pread(d, f->file, f->p, f->n, (int64_t)f->at);
-	return 0;
-}
-
-/* What was written lately is in memory: no need for another thread then. */
-static CO ptrdiff_t fetch(struct fetch *f)
-{
-	struct disk *d = f->st->disk;
-	ptrdiff_t n = d->ops->pread_nowait(d, f->file, f->p, f->n, (int64_t)f->at);
-
-	if (n != -EAGAIN)
-		return n;
-	if (pool_run(f->st->pool, fetch_job, f, "reading the spool") < 0)
-		return -EIO;
-	return f->got;
-}
-
-static CO int fetch_all(struct store *st, struct segment *s, uint64_t at, struct str into)
-{
-	size_t have = 0;
-
-	while (have < into.n) {
-		struct fetch f = { .st = st, .file = s->file, .at = at + have };
-		ptrdiff_t n;
-
-		f.p = (void *)(uintptr_t)(into.p + have);
-		f.n = into.n - have;
-		n = fetch(&f);
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO;
-		have += (size_t)n;
-	}
-	return 0;
-}
-
 static void corrupt_found(struct store *st, spool_id id, const struct segment *s)
 {
 	char text[SPOOL_ID_TEXT];
@@ -72,6 +21,8 @@ static void corrupt_found(struct store *st, spool_id id, const struct segment *s
 	pthread_mutex_lock(&st->index.lock);
 	st->corrupt++;
 	pthread_mutex_unlock(&st->index.lock);
+	if (st->quiet)
+		return;
 	(void)spool_id_text(id, text);
 	log_text(LOG_ERROR, "spool_record_corrupt", 0, "message %s in segment %llu", text,
 		 (unsigned long long)s->head.number);
@@ -99,7 +50,7 @@ static CO int place_fetch(struct store *st, struct segment *s, struct place p,
 	struct record r;
 	int rc;
 
-	rc = fetch_all(st, s, (uint64_t)p.at * RECORD_ALIGN, str_of(ret->p, n));
+	rc = store_fetch_all(st, s, (uint64_t)p.at * RECORD_ALIGN, str_of(ret->p, n));
 	if (rc < 0)
 		return rc;
 	ret->n = n;
@@ -163,64 +114,6 @@ static CO int store_load(struct spool *s, spool_id id, struct arena *a,
 	return rc == -EBADMSG ? -EIO : rc;
 }
 
-static int big_read_job(void *arg)
-{
-	struct fetch *f = arg;
-	struct disk *d = f->st->disk;
-	char name[DISK_NAME_MAX];
-
-	store_big_name(f->id, name);
-	f->file = d->ops->open(d, name, DISK_READ);
-	if (f->file < 0)
-		return f->file;
-	f->got = d->ops->pread(d, f->file, f->p, f->n, (int64_t)f->at);
-	d->ops->close(d, f->file);
-	return 0;
-}
-
-static CO ptrdiff_t big_read(struct fetch *f)
-{
-	int rc = pool_run(f->st->pool, big_read_job, f, "reading a large message");
-
-	return rc < 0 ? rc : f->got;
-}
-
-static CO ptrdiff_t store_read(struct spool *spool, spool_id id, uint64_t at, void *p,
-			       size_t n)
-{
-	struct store *st = of(spool);
-	struct fetch f = { .st = st, .p = p, .at = at, .id = id };
-	struct segment *s = NULL;
-	struct item *it;
-	ptrdiff_t rc = -ENOENT;
-	bool big = false;
-
-	pthread_mutex_lock(&st->index.lock);
-	it = index_find(&st->index, id);
-	if (it) {
-		big = it->flags & ITEM_BIG;
-		f.n = at >= it->size      ? 0
-		      : n < it->size - at ? n
-					  : (size_t)(it->size - at);
-		rc = 0;
-	}
-	if (it && f.n && !big) {
-		s = store_segment(st, it->content.segment);
-		assert(s);
-		s->pins++;
-		f.file = s->file;
-		f.at += (uint64_t)it->content.at * RECORD_ALIGN + RECORD_HEAD_BYTES +
-			it->content.envelope_bytes;
-	}
-	pthread_mutex_unlock(&st->index.lock);
-	if (rc < 0 || !f.n)
-		return rc;
-	rc = big ? big_read(&f) : fetch(&f);
-	if (s)
-		store_unpin(st, s);
-	return rc ? rc : -EIO; /* the file ends before the message does */
-}
-
 static struct job *job_new(enum job_kind kind, spool_id id)
 {
 	struct job *j = mem_alloc(sizeof(*j));
@@ -250,8 +143,7 @@ static void item_remove(struct store *st, struct item *it, struct job *j)
 static void job_state(struct job *j, const struct item *it, bool held, int64_t next_us)
 {
 	j->record.flags = held ? RECORD_HELD : 0;
-	j->record.attempts = (uint16_t)(it->attempts < UINT16_MAX ? it->attempts
-								  : UINT16_MAX);
+	j->record.attempts = it->attempts;
 	j->record.envelope_bytes = (uint32_t)(j->bytes.n - RECORD_HEAD_BYTES);
 	j->record.next_us = next_us;
 	j->record.arrived_us = it->arrived_us;
@@ -290,7 +182,7 @@ static CO int store_settle(struct spool *spool, spool_id id, const struct envelo
 			j->bytes.n = RECORD_HEAD_BYTES;
 			item_remove(st, it, j);
 		} else {
-			it->attempts = e->attempts;
+			it->attempts = index_attempts(e->attempts);
 			job_state(j, it, s.held, s.next_us);
 			store_enqueue(st, j);
 			it->lsn = j->record.lsn;

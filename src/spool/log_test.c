@@ -305,6 +305,100 @@ static void test_damage_of_large(void **state)
 	on_loop(damage_of_large);
 }
 
+static int record_first(void *ctx, const struct spool_record_seen *r)
+{
+	struct seen *s = ctx;
+
+	s->first_segment = r->segment;
+	s->first_at = r->at;
+	return 1;
+}
+
+/* One bit of the content of a message changes on the disk, under a running spool. */
+static void content_flip(struct place_on_disk *p, spool_id id, bool large, size_t n)
+{
+	struct seen seen = { 0 };
+	char path[128], text[SPOOL_ID_TEXT];
+	int c;
+	FILE *f;
+
+	(void)spool_id_text(id, text);
+	assert_int_equal(spool_records(p->path, record_first, &seen), 1);
+	if (large)
+		(void)snprintf(path, sizeof(path), "%s/big/%s", p->path, text);
+	else
+		(void)snprintf(path, sizeof(path), "%s/log/%010llu.seg", p->path,
+			       (unsigned long long)seen.first_segment);
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, large ? 17 : (long)(seen.first_at + n), SEEK_SET), 0);
+	c = fgetc(f);
+	assert_int_equal(fseek(f, -1, SEEK_CUR), 0);
+	assert_int_equal(fputc(c ^ 4, f), c ^ 4);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Not a byte of it is given out, wherever the reading begins; the next one is well. */
+static CO void damaged_refused(struct spool *s, spool_id id)
+{
+	CLEANUP(arena_done) struct arena a = { 0 };
+	static char all[4 * MIB];
+	struct spool_stats before, after;
+	struct envelope e;
+	spool_id got;
+	char part[100];
+
+	s->ops->stats(s, &before);
+	assert_int_equal(s->ops->next(s, 0, loop_now_us(), &got), 0);
+	assert_int_equal(got, id);
+	assert_int_equal(s->ops->read(s, id, 0, all, sizeof(all)), -EUCLEAN);
+	assert_int_equal(s->ops->read(s, id, 0, part, sizeof(part)), -EUCLEAN);
+	assert_int_equal(s->ops->read(s, id, 50, part, sizeof(part)), -EUCLEAN);
+	s->ops->stats(s, &after);
+	assert_int_equal(after.corrupt, before.corrupt + 3);
+	assert_int_equal(s->ops->load(s, id, &a, &e), 0); /* it can be deferred */
+	assert_int_equal(s->ops->settle(s, id, &e, loop_wall_us() + USEC_PER_SEC), 0);
+}
+
+static CO void damage_met(struct place_on_disk *p, bool large, bool stopped)
+{
+	struct spool *s = log_fresh(p);
+	size_t n = large ? 3 * MIB : 5000;
+	spool_id id, other;
+	char part[100];
+
+	assert_int_equal(conformance_commit(s, n, 0, &id), 0);
+	assert_int_equal(conformance_commit(s, 5000, 1, &other), 0);
+	assert_true(conformance_same(s, id, n, 0));
+	if (stopped)
+		s->ops->close(s);
+	content_flip(p, id, large, 1000);
+	if (stopped)
+		s = log_reopen(p, NULL);
+	damaged_refused(s, id);
+	assert_true(conformance_same(s, other, 5000, 1));
+	content_flip(p, id, large, 1000); /* mended: the next claim looks again */
+	assert_int_equal(co_sleep(loop_after_ms(2000)), 0);
+	assert_int_equal(s->ops->next(s, 0, loop_now_us(), &other), 0);
+	assert_int_equal(other, id);
+	assert_int_equal(s->ops->read(s, id, 50, part, sizeof(part)), sizeof(part));
+	assert_true(conformance_same(s, id, n, 0));
+	s->ops->release(s, id);
+	s->ops->close(s);
+}
+
+static CO void damage_while_delivering(void *arg)
+{
+	for (int i = 0; i < 4; i++)
+		damage_met(arg, i & 1, i & 2);
+}
+
+static void test_damage_while_delivering(void **state)
+{
+	(void)state;
+	on_loop(damage_while_delivering);
+}
+
 /* Each allocation fails in turn: whole or not at all, and a temporary error. */
 static CO void no_memory(void *arg)
 {
@@ -407,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damage_of_large),
+		cmocka_unit_test(test_damage_while_delivering),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_draft_memory),
 		cmocka_unit_test(test_no_room),

@@ -103,8 +103,7 @@ static CO int mem_commit(struct draft *draft, const struct envelope *e)
 	mi->item.id = draft->id;
 	mi->item.arrived_us = e->arrived_us;
 	mi->item.size = mi->content.n;
-	mi->item.attempts = e->attempts;
-	mi->item.shard = (uint16_t)d->shard;
+	mi->item.attempts = index_attempts(e->attempts);
 	pthread_mutex_lock(&m->index.lock);
 	m->bytes += mi->content.n + mi->envelope.n;
 	m->commits++;
@@ -187,7 +186,7 @@ static CO int mem_settle(struct spool *s, spool_id id, const struct envelope *e,
 			m->bytes += b.n - old.n;
 			mi->envelope = b;
 			b = old;
-			mi->item.attempts = e->attempts;
+			mi->item.attempts = index_attempts(e->attempts);
 			index_settle(&m->index, &mi->item, &st);
 		}
 	}

@@ -38,9 +38,10 @@ void store_problem(struct store *st, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	st->corrupt++;
-	log_text(LOG_ERROR, "spool_problem", 0, "%s", text);
 	if (st->problem)
 		st->problem(st->problem_ctx, str_from(text));
+	else
+		log_text(LOG_ERROR, "spool_problem", 0, "%s", text);
 }
 
 /* As pread; what the disk cannot give reads as zeros, so that the rest is found. */
@@ -113,7 +114,6 @@ static struct found *found_of(struct store *st, spool_id id)
 	if (!f)
 		return NULL;
 	f->item.id = id;
-	f->item.shard = (uint16_t)((id & (SHARDS_MAX - 1)) % st->index.shard_count);
 	index_add(&st->index, &f->item);
 	return f;
 }
@@ -160,6 +160,7 @@ static int take_record(struct recovery *rec, const struct walk_step *step)
 		f->content_lsn = r->lsn;
 		f->item.content = p;
 		f->item.size = r->size;
+		f->item.content_crc = r->content_crc;
 		f->item.arrived_us = r->arrived_us;
 		if (r->type == RECORD_BIG)
 			f->item.flags |= ITEM_BIG;

@@ -55,7 +55,9 @@ struct spool_ops {
 
 	/* The current envelope, decoded into the arena. 0, -ENOENT, -ENOMEM, -EIO. */
 	CO int (*load)(struct spool *, spool_id, struct arena *, struct envelope *ret);
-	/* Content bytes from an offset: bytes read (0 at the end), or -errno. */
+	/* Content bytes from an offset: bytes read (0 at the end), or -errno. Before the
+	 * first byte of a claim is given out the whole content is checked: -EUCLEAN, not
+	 * a byte of it, when it is not what was committed. */
 	CO ptrdiff_t (*read)(struct spool *, spool_id, uint64_t at, void *p, size_t n);
 
 	/* Record the new state of a claimed item and give the claim back. next_us is when

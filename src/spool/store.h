@@ -100,6 +100,8 @@ struct store {
 	pthread_t committer, keeper;
 	bool stop, committer_sleeps;
 	bool check_all;        /* recovery looks at every content; see inspect.h */
+	bool quiet;            /* the caller tells what is wrong; likewise */
+	bool damaged_too;      /* read what is there; see inspect.h */
 	struct list queue;     /* jobs to write */
 	struct list unflushed; /* STATE and REMOVE jobs, written */
 	int64_t unflushed_since_us;
@@ -157,6 +159,12 @@ CO int store_create(struct spool *s, unsigned shard, struct draft **ret);
 CO int store_write(struct draft *d, struct str bytes);
 CO int store_commit(struct draft *d, const struct envelope *e);
 void store_abandon(struct draft *d);
+
+/* content.c */
+/* All of `into` from an offset of a pinned segment, through the pool if need be. */
+CO MUST_USE int store_fetch_all(struct store *st, struct segment *s, uint64_t at,
+				struct str into);
+CO ptrdiff_t store_read(struct spool *s, spool_id id, uint64_t at, void *p, size_t n);
 
 /* open.c, log.c */
 CO void store_close(struct spool *s);
