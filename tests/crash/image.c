@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "spool/disk_mem_inside.h"
+#include "spool/segment.h"
 
 enum { FILES_MAX = 512, MADE_MAX = 64 };
 
@@ -13,6 +14,7 @@ struct base {
 	struct buf pending; /* size_t: events */
 	bool wrote;         /* a write is among them */
 	bool listed;        /* in image.alive */
+	bool recorded;      /* something stands behind its header */
 	char name[DISK_NAME_MAX];
 };
 
@@ -333,6 +335,33 @@ const char *image_bytes(struct image *im, const char *name, size_t *n)
 		return NULL;
 	*n = f->n;
 	return f->p ? f->p : "";
+}
+
+static bool event_is_record(const struct event *e)
+{
+	return e->kind == EVENT_WRITE && e->at >= SEGMENT_RECORDS_AT;
+}
+
+bool image_unlinks_flushed(const struct image *im)
+{
+	bool open = false; /* an unlink that is not flushed */
+
+	for (size_t i = 0; i < im->count; i++)
+		if (event_is_record(&im->events[i]))
+			im->bases[im->events[i].inode].recorded = true;
+	for (size_t i = 0; i < im->count; i++) {
+		const struct event *e = &im->events[i];
+
+		if (str_starts(str_from(e->name), STR("log/")) &&
+		    e->kind == EVENT_UNLINK && im->bases[e->inode].recorded) {
+			if (open)
+				return false;
+			open = true;
+		}
+		if (e->kind == EVENT_SYNC_DIR && str_eq(str_from(e->name), STR("log")))
+			open = false;
+	}
+	return !open;
 }
 
 /* The disk. */

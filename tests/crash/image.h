@@ -28,6 +28,9 @@ struct image;
 MUST_USE struct image *image_new(const struct disk_mem *recording);
 void image_free(struct image *im);
 
+/* Segments with records went one at a time, the directory flushed after each? */
+bool image_unlinks_flushed(const struct image *im);
+
 /* The next event has happened. False: there is none. */
 bool image_step(struct image *im);
 size_t image_at(const struct image *im); /* events so far */

@@ -289,6 +289,10 @@ static void recording_run(struct proof *p, uint64_t points, uint64_t seed)
 	p->seen = mem_alloc((t->count + 1) * sizeof(*p->seen));
 	if (!p->image || !p->seen)
 		abort();
+	if (t->wrong)
+		fail(p, 0, "the state of a message is told wrongly");
+	if (!image_unlinks_flushed(p->image))
+		fail(p, 0, "a segment went before another one was gone for good");
 	recording_cut(p, points);
 	(void)printf("seed %llu %-10s %4u messages, %5zu events, %4llu flushes, %3llu "
 		     "segments given up: %7llu points, %5.1f s\n",

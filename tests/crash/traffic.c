@@ -5,7 +5,12 @@
 #include "base/mem.h"
 #include "spool/store.h"
 
-enum { CONTENT_BYTES = 1 << 18, LARGE_LEAST = 17000, LARGE_MOST = 60000 };
+enum {
+	CONTENT_BYTES = 1 << 18,
+	LARGE_LEAST = 17000,
+	LARGE_MOST = 60000,
+	SPARE_MESSAGES = 1000
+};
 
 #define DEFERRED_US (3600 * USEC_PER_SEC)
 
@@ -42,6 +47,13 @@ const struct mix mixes[] = {
 	  .kept_percent = 12,
 	  .deferred_percent = 30,
 	  .operator_percent = 10 },
+	{ .name = "waiting",
+	  .messages = 400,
+	  .sessions = 2,
+	  .bytes_max = 3000,
+	  .kept_first = 50,
+	  .deferred_percent = 10,
+	  .operator_percent = 90 },
 	{ .name = "faults",
 	  .messages = 250,
 	  .sessions = 4,
@@ -156,7 +168,7 @@ static struct message *message_new(struct traffic *t, spool_id id)
 	bool large = chance(t, t->mix->large_percent);
 
 	m->id = id;
-	m->kept = chance(t, t->mix->kept_percent);
+	m->kept = chance(t, t->mix->kept_percent) || t->count <= t->mix->kept_first;
 	m->size = large ? LARGE_LEAST + draw(t) % (LARGE_MOST - LARGE_LEAST)
 			: draw(t) % t->mix->bytes_max;
 	m->content_at = draw(t) % (CONTENT_BYTES - m->size);
@@ -260,7 +272,9 @@ static CO void attempt_one(struct traffic *t, unsigned shard)
 
 static CO void operator_one(struct traffic *t)
 {
-	struct message *m = &t->messages[draw(t) % t->count];
+	unsigned first = chance(t, 70) ? t->mix->kept_first : 0;
+	unsigned among = first && first < t->count ? first : t->count;
+	struct message *m = &t->messages[draw(t) % among];
 	struct spool *s = t->spool;
 	struct spool_head h;
 	struct version *v;
@@ -308,6 +322,38 @@ static CO void session(void *arg)
 	}
 }
 
+/* Everything flushed, the disk being well again: does the spool tell the last state of
+ * each message? Whatever order things went to the disk in while it was ill. */
+static CO void states_check(struct traffic *t)
+{
+	unsigned count = t->count;
+
+	t->left = 0;
+	do
+		commit_one(t);
+	while (t->messages[t->count - 1].versions[0].durable == 0 &&
+	       t->count < t->mix->messages + SPARE_MESSAGES);
+	for (unsigned i = 0; i < count; i++) {
+		const struct message *m = &t->messages[i];
+		const struct version *v = &m->versions[m->count - 1];
+		CLEANUP(buf_done) struct buf b = { 0 };
+		struct spool_head h;
+		struct envelope e;
+
+		if (t->spool->ops->head(t->spool, m->id, &h) == v->gone)
+			t->wrong++;
+		if (v->gone)
+			continue;
+		if (t->spool->ops->load(t->spool, m->id, &t->arena, &e) < 0)
+			t->wrong++;
+		else
+			envelope_encode(&e, &b);
+		if (!str_eq(buf_str(&b), v->envelope) || h.attempts != v->attempts ||
+		    h.held != v->held || h.next_us != v->next_us)
+			t->wrong++;
+	}
+}
+
 static CO void record(void *arg)
 {
 	struct traffic *t = arg;
@@ -323,6 +369,7 @@ static CO void record(void *arg)
 		assert(group_spawn(&g, "session", session, t) == 0);
 	group_join(&g);
 	disk_mem_fail(t->disk, 0, 0, 0);
+	states_check(t);
 	before = ++t->serial;
 	t->spool->ops->stats(t->spool, &st);
 	t->flushes = st.flushes;
@@ -343,7 +390,7 @@ int traffic_record(struct traffic *t, const struct mix *mix, uint64_t seed)
 	t->pool = pool_new(2);
 	t->disk = disk_mem_new();
 	t->bytes = mem_alloc(CONTENT_BYTES);
-	t->messages = mem_alloc(mix->messages * sizeof(*t->messages));
+	t->messages = mem_alloc((mix->messages + SPARE_MESSAGES) * sizeof(*t->messages));
 	rc = l && t->pool && t->disk && t->bytes && t->messages ? 0 : -ENOMEM;
 	for (size_t i = 0; !rc && i < CONTENT_BYTES; i += sizeof(uint64_t)) {
 		uint64_t v = draw(t);

@@ -13,9 +13,10 @@
 struct mix {
 	const char *name;
 	unsigned messages, sessions;
-	size_t bytes_max;          /* of most */
-	unsigned large_percent;    /* 17 to 60 KB: a file of its own */
-	unsigned kept_percent;     /* never delivered: survivors */
+	size_t bytes_max;       /* of most */
+	unsigned large_percent; /* 17 to 60 KB: a file of its own */
+	unsigned kept_first;    /* as many at the beginning, which change state often */
+	unsigned kept_percent;  /* never delivered: survivors */
 	unsigned deferred_percent; /* of the attempts */
 	unsigned operator_percent; /* hold, free, retry, remove after a commit */
 	unsigned fault_percent;    /* before a commit: some calls of the disk fail */
@@ -33,7 +34,7 @@ struct version {
 	struct str envelope; /* encoded; in traffic.arena */
 };
 
-enum { VERSIONS_MAX = 24 };
+enum { VERSIONS_MAX = 32 };
 
 struct message {
 	spool_id id; /* rising */
@@ -55,6 +56,7 @@ struct traffic {
 	uint64_t serial, given_up, flushes;
 	bool sick; /* something failed, so traces may be told */
 	int problems;
+	unsigned wrong;      /* messages whose state the spool told wrongly at the end */
 	struct spool *spool; /* while it runs */
 	unsigned left;
 };
