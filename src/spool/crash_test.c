@@ -3,6 +3,7 @@
  * in several ways of losing what was not flushed, and each disk that results is
  * recovered and compared with what had been promised at that moment.
  */
+#include <sched.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -333,6 +334,98 @@ static void test_sick_disk(void **state)
 	on_loop(sick_disk);
 }
 
+/* A claimed message goes back with one more attempt, due again at once. */
+static CO void settle_again(struct spool *s, spool_id id)
+{
+	CLEANUP(arena_done) struct arena a = { 0 };
+	struct envelope e;
+	spool_id got;
+
+	assert_int_equal(s->ops->next(s, 0, loop_now_us(), &got), 0);
+	assert_int_equal(got, id);
+	assert_int_equal(s->ops->load(s, id, &a, &e), 0);
+	e.attempts++;
+	assert_int_equal(s->ops->settle(s, id, &e, 0), 0);
+}
+
+static CO void attempts_are(struct spool *s, spool_id id, unsigned attempts)
+{
+	CLEANUP(arena_done) struct arena a = { 0 };
+	struct envelope e;
+
+	assert_int_equal(s->ops->load(s, id, &a, &e), 0);
+	assert_int_equal(e.attempts, attempts);
+}
+
+/*
+ * Two states of one message go into the same failing flush, the older one written before:
+ * they must be written again in their order, or the older one would be the one that the
+ * index ends with.
+ */
+static CO void states_in_order(void *arg)
+{
+	struct run *r = arg;
+	struct spool *s;
+	spool_id id, other;
+	size_t events;
+
+	assert_int_equal(run_open(r, r->disk, &s), 0);
+	CONTAINER_OF(s, struct store, spool)->backoff_us_least = 1;
+	assert_int_equal(conformance_commit(s, 100, 0, &id), 0);
+	events = disk_mem_events(r->disk);
+	settle_again(s, id);
+	while (disk_mem_events(r->disk) == events) /* until it is written */
+		(void)sched_yield();
+	disk_mem_fail(r->disk, 1, 1, -EIO); /* not the write of the next one: the flush */
+	settle_again(s, id);
+	assert_true(conformance_commit(s, 100, 1, &other) < 0);
+	while (conformance_commit(s, 100, 1, &other) < 0)
+		;
+	attempts_are(s, id, 2);
+	s->ops->close(s);
+	assert_int_equal(run_open(r, r->disk, &s), 0);
+	attempts_are(s, id, 2);
+	s->ops->close(s);
+}
+
+static void test_states_in_order(void **state)
+{
+	(void)state;
+	on_loop(states_in_order);
+}
+
+/*
+ * What was refused stays away also when the process dies before an END record could be
+ * written: the file was cut, and the system, which goes on, remembers that.
+ */
+static CO void refused_then_killed(void *arg)
+{
+	struct run *r = arg;
+	struct spool *s;
+	struct disk_mem *after;
+	spool_id id, refused;
+	struct spool_head h;
+
+	assert_int_equal(run_open(r, r->disk, &s), 0);
+	assert_int_equal(conformance_commit(s, 100, 0, &id), 0);
+	disk_mem_fail(r->disk, 1, 1, -EIO); /* the flush */
+	assert_true(conformance_commit(s, 100, 1, &refused) < 0);
+	after = disk_mem_cut(r->disk, disk_mem_events(r->disk), CUT_EVERYTHING, 0);
+	s->ops->close(s);
+	assert_non_null(after);
+	assert_int_equal(run_open(r, after, &s), 0);
+	assert_true(s->ops->head(s, id, &h));
+	assert_false(s->ops->head(s, refused, &h));
+	s->ops->close(s);
+	disk_mem_free(after);
+}
+
+static void test_refused_then_killed(void **state)
+{
+	(void)state;
+	on_loop(refused_then_killed);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t n = 0;
@@ -342,6 +435,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_cuts_of_a_sick_disk),
 		cmocka_unit_test(test_every_call_fails),
 		cmocka_unit_test(test_sick_disk),
+		cmocka_unit_test(test_states_in_order),
+		cmocka_unit_test(test_refused_then_killed),
 	};
 
 	if (argc > 1 && str_to_u64(str_from(argv[1]), 1000, &n) == 0)

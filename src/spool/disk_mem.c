@@ -1,6 +1,7 @@
 #include "spool/disk_mem_inside.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 
@@ -229,6 +230,10 @@ static int simple(struct disk *d, int file, struct event e)
 
 static int mem_sync(struct disk *d, int file)
 {
+	struct timespec t = { .tv_nsec = of(d)->sync_us * 1000L };
+
+	if (t.tv_nsec)
+		(void)nanosleep(&t, NULL);
 	return simple(d, file, (struct event){ .kind = EVENT_SYNC });
 }
 
@@ -435,6 +440,11 @@ long disk_mem_calls(struct disk_mem *m)
 long disk_mem_failed(struct disk_mem *m)
 {
 	return counter(m, &m->failed);
+}
+
+void disk_mem_slow(struct disk_mem *m, unsigned sync_us)
+{
+	m->sync_us = sync_us; /* before threads run */
 }
 
 void disk_mem_limit(struct disk_mem *m, int64_t bytes)

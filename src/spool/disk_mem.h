@@ -27,6 +27,9 @@ long disk_mem_failed(struct disk_mem *m);
 /* Bytes that may be allocated in all; beyond it -ENOSPC. 0: no limit. */
 void disk_mem_limit(struct disk_mem *m, int64_t bytes);
 
+/* Each flush takes so long; 0: no time at all. So that threads meet in the middle. */
+void disk_mem_slow(struct disk_mem *m, unsigned sync_us);
+
 /* Events recorded so far: changes, flushes. */
 size_t disk_mem_events(struct disk_mem *m);
 

@@ -43,6 +43,7 @@ struct disk_mem {
 	long calls, fail_after, fail_times, failed;
 	int fail_err;
 	int64_t limit;
+	unsigned sync_us;
 };
 
 int disk_mem_resize(struct inode *in, uint64_t n);

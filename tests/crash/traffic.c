@@ -46,12 +46,13 @@ const struct mix mixes[] = {
 	  .bytes_max = 4000,
 	  .kept_percent = 12,
 	  .deferred_percent = 30,
-	  .operator_percent = 10 },
+	  .operator_percent = 10,
+	  .sync_us = 100 },
 	{ .name = "waiting",
 	  .messages = 400,
 	  .sessions = 2,
 	  .bytes_max = 3000,
-	  .kept_first = 50,
+	  .kept_first = 100,
 	  .deferred_percent = 10,
 	  .operator_percent = 90 },
 	{ .name = "faults",
@@ -168,7 +169,7 @@ static struct message *message_new(struct traffic *t, spool_id id)
 	bool large = chance(t, t->mix->large_percent);
 
 	m->id = id;
-	m->kept = chance(t, t->mix->kept_percent) || t->count <= t->mix->kept_first;
+	m->kept = chance(t, t->count <= t->mix->kept_first ? 60 : t->mix->kept_percent);
 	m->size = large ? LARGE_LEAST + draw(t) % (LARGE_MOST - LARGE_LEAST)
 			: draw(t) % t->mix->bytes_max;
 	m->content_at = draw(t) % (CONTENT_BYTES - m->size);
@@ -391,6 +392,8 @@ int traffic_record(struct traffic *t, const struct mix *mix, uint64_t seed)
 	t->disk = disk_mem_new();
 	t->bytes = mem_alloc(CONTENT_BYTES);
 	t->messages = mem_alloc((mix->messages + SPARE_MESSAGES) * sizeof(*t->messages));
+	if (t->disk)
+		disk_mem_slow(t->disk, mix->sync_us);
 	rc = l && t->pool && t->disk && t->bytes && t->messages ? 0 : -ENOMEM;
 	for (size_t i = 0; !rc && i < CONTENT_BYTES; i += sizeof(uint64_t)) {
 		uint64_t v = draw(t);

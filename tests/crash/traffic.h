@@ -15,10 +15,12 @@ struct mix {
 	unsigned messages, sessions;
 	size_t bytes_max;       /* of most */
 	unsigned large_percent; /* 17 to 60 KB: a file of its own */
-	unsigned kept_first;    /* as many at the beginning, which change state often */
+	unsigned kept_first;    /* of so many at the beginning, half; their states change
+				   often */
 	unsigned kept_percent;  /* never delivered: survivors */
 	unsigned deferred_percent; /* of the attempts */
 	unsigned operator_percent; /* hold, free, retry, remove after a commit */
+	unsigned sync_us;          /* of each flush of the disk */
 	unsigned fault_percent;    /* before a commit: some calls of the disk fail */
 };
 
