@@ -55,6 +55,13 @@ const struct mix mixes[] = {
 	  .kept_first = 100,
 	  .deferred_percent = 10,
 	  .operator_percent = 90 },
+	{ .name = "leaving",
+	  .messages = 400,
+	  .sessions = 1,
+	  .bytes_max = 3000,
+	  .kept_first = 100,
+	  .operator_percent = 15,
+	  .removals = true },
 	{ .name = "faults",
 	  .messages = 250,
 	  .sessions = 4,
@@ -284,7 +291,7 @@ static CO void operator_one(struct traffic *t)
 
 	if (m->busy || !s->ops->head(s, m->id, &h) || !(v = version_add(t, m)))
 		return;
-	if (what == 0)
+	if (what == 0 || t->mix->removals)
 		rc = s->ops->remove(s, m->id);
 	else if (what < 3)
 		rc = s->ops->retry(s, m->id);

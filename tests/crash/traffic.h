@@ -19,6 +19,7 @@ struct mix {
 				   often */
 	unsigned kept_percent;  /* never delivered: survivors */
 	unsigned deferred_percent; /* of the attempts */
+	bool removals;             /* the operator does nothing else */
 	unsigned operator_percent; /* hold, free, retry, remove after a commit */
 	unsigned sync_us;          /* of each flush of the disk */
 	unsigned fault_percent;    /* before a commit: some calls of the disk fail */
