@@ -6,6 +6,9 @@ DESTDIR =
 ONCE ?=
 ONLY =
 FUZZ_SECONDS = 60
+POINTS = 1000000
+SEED = 1
+MESSAGES = 20000
 
 ifneq ($(wildcard $(PYTHON)),$(PYTHON))
 ifeq ($(SETUP),no)
@@ -14,7 +17,7 @@ MESON = meson
 endif
 endif
 
-.PHONY: all help run test check bench fuzz install deb clean release asan
+.PHONY: all help run test check bench crash kill fuzz install deb clean release asan
 
 all: release
 
@@ -24,6 +27,8 @@ help:
 	@echo "make test     every test, under sanitizers (ONLY=text: those whose name holds it)"
 	@echo "make check    the rules of the house: layers, sizes, format, references"
 	@echo "make bench    measure against the mail servers that are installed"
+	@echo "make crash    POINTS=$(POINTS) simulated power cuts of the spool, from SEED=$(SEED)"
+	@echo "make kill     MESSAGES=$(MESSAGES) received while the server is killed again and again"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make install  to PREFIX=$(PREFIX), below DESTDIR"
 	@echo "make deb      build/postern_VERSION_ARCH.deb"
@@ -34,6 +39,9 @@ build/release/build.ninja:
 
 build/asan/build.ninja:
 	$(MESON) setup build/asan -Db_sanitize=address,undefined
+
+build/proof/build.ninja:
+	$(MESON) setup build/proof --buildtype=debugoptimized
 
 build/fuzz/build.ninja:
 	CC=clang $(MESON) setup build/fuzz -Dfuzz=true -Dtests=false -Db_lundef=false \
@@ -63,6 +71,16 @@ check:
 bench: release
 	@tools/setup bench
 	@$(PYTHON) bench/run
+
+crash:
+	@tools/setup build test
+	@$(MAKE) --no-print-directory build/proof/build.ninja
+	ninja -C build/proof tests/crash/crash-proof
+	@nice build/proof/tests/crash/crash-proof $(POINTS) $(SEED)
+
+kill: asan
+	@POSTERN_KILL_MESSAGES=$(MESSAGES) $(PYTHON) -m pytest -q -s -p no:cacheprovider \
+		tests/outside/test_kill.py
 
 fuzz:
 	@tools/setup build fuzz

@@ -47,8 +47,13 @@ def process_state(pid):
 
 
 def is_alive(pid):
-    state = process_state(pid)
-    return state is not None and state[0] not in "ZX"
+    """Also when the first thread has ended: the others hold its files a moment longer."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    states = (process_state(f"{pid}/task/{thread}") for thread in threads)
+    return any(state is not None and state[0] not in "ZX" for state in states)
 
 
 def members(group):
