@@ -25,10 +25,11 @@
 #include "traffic.h"
 
 enum {
-	ROUNDS = 3, /* of each random way to cut, at each event */
-	POINTS_PER_EVENT = 12,
-	AGAIN_EVERY = 8,  /* points after which recovery is repeated */
-	SHORT_OF_MAX = 6, /* changes of a recovery that is cut off */
+	ROUNDS = 3,            /* of each random way to cut, at each event */
+	POINTS_PER_EVENT = 12, /* about */
+	POINTS_LEAST = 200,    /* of a recording */
+	AGAIN_EVERY = 8,       /* points after which recovery is repeated */
+	SHORT_OF_MAX = 6,      /* changes of a recovery that is cut off */
 };
 
 struct proof {
@@ -261,7 +262,7 @@ static void recording_cut(struct proof *p, uint64_t points)
 {
 	uint64_t all = disk_mem_events(p->traffic.disk) * POINTS_PER_EVENT, debt = 0;
 
-	points -= p->point;
+	points = points > p->point + POINTS_LEAST ? points - p->point : POINTS_LEAST;
 	do {
 		debt += points < all ? points : all;
 		if (debt < all)
