@@ -312,6 +312,7 @@ int main(int argc, char **argv)
 	w.talk.next = next_command;
 	w.talk.ctx = &w;
 	(void)clock_gettime(CLOCK_MONOTONIC, &from);
+	talk_quiet();
 	if (loop_run(l, walk_all, &w) < 0)
 		return 2;
 	(void)clock_gettime(CLOCK_MONOTONIC, &to);
