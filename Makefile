@@ -71,11 +71,13 @@ fuzz:
 	@tools/run_fuzz $(FUZZ_SECONDS)
 
 install: release
-	$(MESON) configure build/release --prefix=$(PREFIX)
+	@tools/setup install
+	$(MESON) setup --reconfigure build/release --prefix=$(PREFIX)
+	ninja -C build/release
 	DESTDIR=$(DESTDIR) $(MESON) install -C build/release
 
 deb:
-	@tools/setup build
+	@tools/setup build install
 	@tools/deb
 
 clean:

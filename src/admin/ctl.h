@@ -16,6 +16,7 @@ enum {
 	CTL_CONNECTIONS_MAX = 16,
 	CTL_IDLE_MS = 60000,          /* between requests */
 	CTL_ANSWER_MS = 30000,        /* until the peer took a piece of an answer */
+	CTL_ACCEPT_PAUSE_MS = 5000,   /* when the listener itself is at fault */
 	CTL_CHUNK = 32,               /* messages looked at before others run */
 	CTL_HEADER_BYTES_MAX = 65536, /* of a message that is shown */
 	CTL_READ_BYTES = 8192,

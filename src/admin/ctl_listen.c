@@ -79,6 +79,8 @@ CO static int accept_one(struct ctl *c)
 			 "no descriptors or memory for the control socket");
 	if (fd >= 0)
 		visitor_start(c, fd);
+	else if (fd != -ECANCELED && !starved)
+		return co_sleep(loop_after_ms(CTL_ACCEPT_PAUSE_MS));
 	return fd == -ECANCELED ? fd : 0;
 }
 

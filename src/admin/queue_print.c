@@ -161,7 +161,7 @@ static void print_rcpts_whole(FILE *out, const json_t *m)
 
 static void print_header(FILE *out, struct str header)
 {
-	struct str line;
+	struct str line, piece;
 
 	if (header.n)
 		fputc('\n', out);
@@ -169,7 +169,10 @@ static void print_header(FILE *out, struct str header)
 		fputs("  | ", out);
 		if (line.n && line.p[line.n - 1] == '\r')
 			line.n--;
-		cli_print(out, line);
+		while (str_split(&line, '\t', &piece)) {
+			cli_print(out, piece);
+			fputs(line.n ? "    " : "", out);
+		}
 		fputc('\n', out);
 	}
 }
@@ -273,7 +276,7 @@ static void print_sum(const struct queue_print *p)
 		fprintf(out, "%llu message%s: %.*s\n", (unsigned long long)p->messages, s,
 			STR_ARG(p->verb));
 	} else if (!p->messages) {
-		fputs("the queue holds no such message\n", out);
+		fputs("no messages\n", out);
 	} else {
 		cli_size(p->bytes, size);
 		fprintf(out, "%llu message%s, %s\n", (unsigned long long)p->messages, s,

@@ -139,6 +139,7 @@ CO void crew_run(void *arg)
 	 * master tries again later. */
 	if (e < 0) {
 		log_text(LOG_ERROR, "loop_not_built", e, "loop %u", c->shard);
+		log_flush();
 		_exit(1);
 	}
 	take_orders(c);

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "rt/net.h"
 
-enum { BACKLOG = 4096, PORT_WAIT_MS = 5000, PORT_WAIT_STEP_MS = 50 };
+enum { BACKLOG = 4096, PORT_WAIT_MS = 5000, PORT_WAIT_STEP_MS = 50, INHERITED_FROM = 3 };
 
 static bool same_address(const struct addr *a, const struct addr *b)
 {
@@ -42,17 +42,18 @@ static void remove_stale(const struct addr *a)
 
 static int open_path(const struct addr *a, const struct privsep_user *owner)
 {
-	int fd;
+	mode_t mask;
+	int fd, e;
 
 	remove_stale(a);
+	/* Group rights decide who may use it; the file belongs to the worker's user. */
+	mask = umask(0117);
 	fd = net_listen(a, BACKLOG);
+	umask(mask);
 	if (fd < 0)
 		return fd;
-	/* Group rights decide who may use it; the file belongs to the worker's user. */
-	if (chmod(path_of(a), 0660) < 0 ||
-	    (geteuid() == 0 && chown(path_of(a), owner->uid, owner->gid) < 0)) {
-		int e = -errno;
-
+	e = privsep_give(path_of(a), S_IFSOCK, owner);
+	if (e < 0) {
 		close(fd);
 		return e;
 	}
@@ -62,7 +63,7 @@ static int open_path(const struct addr *a, const struct privsep_user *owner)
 /* A socket that the service manager opened for this very address, or -ENOENT. */
 static int take_inherited(const struct listeners *l, const struct addr *a)
 {
-	for (int fd = 3; fd < 3 + l->inherited; fd++) {
+	for (int fd = INHERITED_FROM; fd < INHERITED_FROM + l->inherited; fd++) {
 		struct addr have = { .len = sizeof(have.ss) };
 
 		if (getsockname(fd, (struct sockaddr *)&have.ss, &have.len) == 0 &&
@@ -198,6 +199,13 @@ static int add_all(struct listeners *l, const struct app_config *c, unsigned loo
 	return e;
 }
 
+static void shut(struct listener_socket *s)
+{
+	close(s->fd);
+	if (s->at.ss.ss_family == AF_UNIX)
+		unlink(path_of(&s->at));
+}
+
 int listeners_match(struct listeners *l, const struct app_config *c, unsigned loops,
 		    const struct privsep_user *owner, struct addr *bad)
 {
@@ -210,7 +218,7 @@ int listeners_match(struct listeners *l, const struct app_config *c, unsigned lo
 	if (e == 0)
 		return 0;
 	while (l->n > before)
-		close(l->v[--l->n].fd);
+		shut(&l->v[--l->n]);
 	for (size_t i = 0; i < l->n; i++)
 		l->v[i].keep = true;
 	return e;
@@ -221,13 +229,10 @@ void listeners_sweep(struct listeners *l)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
-		if (l->v[i].keep) {
+		if (l->v[i].keep)
 			l->v[kept++] = l->v[i];
-			continue;
-		}
-		close(l->v[i].fd);
-		if (l->v[i].at.ss.ss_family == AF_UNIX)
-			unlink(path_of(&l->v[i].at));
+		else
+			shut(&l->v[i]);
 	}
 	l->n = kept;
 }
@@ -239,4 +244,11 @@ void listeners_close(struct listeners *l)
 	listeners_sweep(l);
 	mem_free(l->v);
 	l->v = NULL;
+}
+
+void listeners_disinherit(struct listeners *l)
+{
+	for (int fd = INHERITED_FROM; fd < INHERITED_FROM + l->inherited; fd++)
+		close(fd);
+	l->inherited = 0;
 }

@@ -37,4 +37,7 @@ MUST_USE int listeners_match(struct listeners *l, const struct app_config *c,
 void listeners_sweep(struct listeners *l);
 void listeners_close(struct listeners *l);
 
+/* In a child: close the originals that came from the service manager. */
+void listeners_disinherit(struct listeners *l);
+
 #endif

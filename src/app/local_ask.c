@@ -2,14 +2,20 @@
 
 #include <unistd.h>
 
+#define LOCAL_ASK_WAIT_US (30 * USEC_PER_SEC)
+
+/* Lives on the asker's stack until both posts are back. */
 struct request {
-	struct post post; /* there and back */
+	struct post post;     /* there and back */
+	struct post withdraw; /* likewise, when it took too long */
 	struct list node;
 	struct local_ask *ask;
 	struct loop *from;
-	struct waiter answered;
+	struct waiter news;
 	struct wire wire;
 	int result;
+	bool open;                /* in ask->open; touched on loop 0 only */
+	bool answered, withdrawn; /* touched on the asker's loop only */
 };
 
 void local_ask_init(struct local_ask *a, struct loop *home, int master_sock)
@@ -20,12 +26,24 @@ void local_ask_init(struct local_ask *a, struct loop *home, int master_sock)
 
 static void back_home(struct post *p)
 {
-	co_wake(&CONTAINER_OF(p, struct request, post)->answered);
+	struct request *r = CONTAINER_OF(p, struct request, post);
+
+	r->answered = true;
+	co_wake(&r->news);
+}
+
+static void withdraw_back(struct post *p)
+{
+	struct request *r = CONTAINER_OF(p, struct request, withdraw);
+
+	r->withdrawn = true;
+	co_wake(&r->news);
 }
 
 static void finish(struct request *r, int result)
 {
 	list_remove(&r->node);
+	r->open = false;
 	r->result = result;
 	r->post.fn = back_home;
 	loop_post(r->from, &r->post);
@@ -38,10 +56,21 @@ static void pass_on(struct post *p)
 	int e;
 
 	r->wire.key = ++a->next_key;
+	r->open = true;
 	list_push_back(&a->open, &r->node);
 	e = a->closed ? -ECONNRESET : wire_send(a->master_sock, &r->wire, -1);
 	if (e < 0)
 		finish(r, e);
+}
+
+static void withdraw(struct post *p)
+{
+	struct request *r = CONTAINER_OF(p, struct request, withdraw);
+
+	if (r->open)
+		finish(r, -ETIMEDOUT);
+	r->withdraw.fn = withdraw_back;
+	loop_post(r->from, &r->withdraw);
 }
 
 CO int local_ask(void *local_ask, struct str owner)
@@ -56,7 +85,12 @@ CO int local_ask(void *local_ask, struct str owner)
 		return e;
 	r.post.fn = pass_on;
 	loop_post(a->home, &r.post);
-	co_wait_shielded(&r.answered, "local process");
+	if (co_wait(&r.news, loop_now_us() + LOCAL_ASK_WAIT_US, "local process") == 0)
+		return r.result;
+	r.withdraw.fn = withdraw;
+	loop_post(a->home, &r.withdraw);
+	while (!r.answered || !r.withdrawn)
+		co_wait_shielded(&r.news, "local process");
 	return r.result;
 }
 

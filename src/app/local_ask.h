@@ -21,7 +21,10 @@ struct local_ask {
 
 void local_ask_init(struct local_ask *a, struct loop *home, int master_sock);
 
-/* A connected socket, the caller's, or -errno. From a coroutine of any loop. */
+/*
+ * A connected socket, the caller's, or -errno (-ETIMEDOUT: the master did not answer).
+ * From a coroutine of any loop.
+ */
 CO MUST_USE int local_ask(void *local_ask, struct str owner);
 
 /* On loop 0: the master's answer; fd -1: refused. */

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,10 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app/listeners.h"
+#include "app/master_state.h"
 #include "app/notify.h"
 #include "app/wire.h"
-#include "app/worker.h"
 #include "deliver/local.h"
 #include "log/log.h"
 
@@ -24,23 +22,7 @@ enum {
 	BACKOFF_MS_MAX = 30000,
 	STEADY_MS = 60000,
 	LOCAL_ROOTS_MAX = 256, /* domains of one owner */
-};
-
-struct master {
-	const char *path;
-	const struct app_options *o;
-	struct app_config *config;
-	struct listeners listeners;
-	struct privsep_user user;
-	unsigned loops;
-	int signals;
-	int worker_sock; /* -1: no worker */
-	pid_t worker;
-	int64_t worker_since_ms, restart_at_ms;
-	int64_t backoff_ms;
-	bool stopping, was_up;
-	bool reload_again;          /* SIGHUP came while an offer was open */
-	struct app_config *offered; /* a reload that the worker has not answered yet */
+	LOCALS_MAX = 1024,     /* processes of mailbox owners at once */
 };
 
 static int64_t now_ms(void)
@@ -65,34 +47,6 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* What the worker needs to find, made with the rights that it will not have. */
-static int make_places(struct master *m, const struct app_config *c)
-{
-	struct str control = c->set.control;
-	ptrdiff_t slash = str_rfind(control, '/');
-	int e = privsep_directory(c->set.spool.path, 0700, &m->user);
-
-	if (e < 0)
-		log_text(LOG_ERROR, "no_place", e, "%.*s", STR_ARG(c->set.spool.path));
-	if (e == 0 && slash > 0)
-		e = privsep_directory(str_sub(control, 0, (size_t)slash), 0755, &m->user);
-	for (size_t i = 0; e == 0 && i < c->set.domain.n; i++) {
-		const struct route_domain *d = c->set.domain.v[i];
-		struct privsep_user owner = m->user;
-
-		if (d->owner.n && geteuid() == 0)
-			e = privsep_find(d->owner, &owner);
-		if (e == 0 && d->mailboxes.n)
-			e = privsep_directory(d->mailboxes, 0755, &owner);
-		if (e < 0)
-			log_text(LOG_ERROR, "no_place", e,
-				 "domain %.*s, mailboxes %.*s owner %.*s",
-				 STR_ARG(d->section.title), STR_ARG(d->mailboxes),
-				 STR_ARG(d->owner));
-	}
-	return e;
-}
-
 static void worker_child(struct master *m, int sock)
 {
 	struct worker_start start = { .config = m->config,
@@ -104,6 +58,7 @@ static void worker_child(struct master *m, int sock)
 	int status;
 
 	close(m->signals);
+	listeners_disinherit(&m->listeners);
 	status = worker_run(&start);
 	_exit(status);
 }
@@ -140,19 +95,6 @@ static void start_worker(struct master *m)
 	log_text(LOG_INFO, "worker_started", 0, "pid %d", (int)pid);
 }
 
-/* Back to the sockets of the configuration that is in force. */
-static void forget_offer(struct master *m)
-{
-	struct addr bad;
-
-	if (!m->offered)
-		return;
-	app_config_drop(m->offered);
-	m->offered = NULL;
-	if (listeners_match(&m->listeners, m->config, m->loops, &m->user, &bad) == 0)
-		listeners_sweep(&m->listeners);
-}
-
 /* Dead workers come back: at once after a long life, later and later in a series. */
 static void worker_ended(struct master *m, int status)
 {
@@ -162,7 +104,7 @@ static void worker_ended(struct master *m, int status)
 	if (m->worker_sock >= 0)
 		close(m->worker_sock);
 	m->worker_sock = -1;
-	forget_offer(m);
+	master_reload_broken(m);
 	if (m->stopping)
 		return;
 	if (steady)
@@ -183,118 +125,12 @@ static void reap(struct master *m)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == m->worker)
 			worker_ended(m, status);
-}
-
-static int text_fd(struct str text)
-{
-	int fd = memfd_create("postern-config", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	while (text.n) {
-		ssize_t n = write(fd, text.p, text.n);
-
-		if (n < 0) {
-			int e = -errno;
-
-			close(fd);
-			return e;
-		}
-		text = str_skip(text, (size_t)n);
+		else if (m->locals > 0)
+			m->locals--;
 	}
-	return fd;
-}
-
-static int send_listeners(struct master *m)
-{
-	int e = 0;
-
-	for (size_t i = 0; e == 0 && i < m->listeners.n; i++) {
-		struct listener_socket *s = &m->listeners.v[i];
-		struct wire w = { .kind = WIRE_LISTEN, .loop = s->loop, .key = s->key };
-
-		memcpy(w.text, s->service, sizeof(s->service));
-		if (s->keep && s->fresh)
-			e = wire_send(m->worker_sock, &w, s->fd);
-		if (!s->keep) {
-			w.kind = WIRE_UNLISTEN;
-			e = wire_send(m->worker_sock, &w, -1);
-		}
-		if (e == 0)
-			s->fresh = false;
-	}
-	return e;
-}
-
-static int offer(struct master *m, struct app_config *c)
-{
-	struct wire w = { .kind = WIRE_RELOAD };
-	struct addr bad = { 0 };
-	char where[ADDR_TEXT_MAX];
-	int e = make_places(m, c), fd = -1;
-
-	if (e == 0) {
-		e = listeners_match(&m->listeners, c, m->loops, &m->user, &bad);
-		if (e < 0)
-			log_text(LOG_ERROR, "listen_failed", e, "%.*s",
-				 STR_ARG(addr_text(&bad, where)));
-	}
-	if (e == 0)
-		e = fd = text_fd(c->text);
-	if (fd >= 0) {
-		e = send_listeners(m);
-		if (e == 0)
-			e = wire_send(m->worker_sock, &w, fd);
-		close(fd);
-	}
-	return e < 0 ? e : 0;
-}
-
-/* SIGHUP. A configuration that does not hold never comes further than this. */
-static void reload(struct master *m)
-{
-	CLEANUP(buf_done) struct buf text = { 0 };
-	CLEANUP(buf_done) struct buf faults = { 0 };
-	struct arena arena = { 0 };
-	struct conf_diags diags = { .arena = &arena };
-	struct app_config *c = NULL;
-	int e;
-
-	if (m->offered) {
-		m->reload_again = true;
-		return;
-	}
-	notify_manager("RELOADING=1");
-	e = app_config_read(m->path, &text);
-	if (e == 0)
-		e = app_config_load(buf_str(&text), str_from(m->path), m->o, &diags, &c);
-	conf_diags_text(&diags, &faults);
-	if (faults.n)
-		(void)!write(STDERR_FILENO, faults.p, faults.n);
-	arena_done(&arena);
-	if (e < 0) {
-		log_text(LOG_ERROR, "reload_refused", e,
-			 "the configuration has faults; the old one stays in force");
-	} else if (m->worker_sock < 0) {
-		app_config_drop(
-			m->config); /* nobody runs: the next worker starts with it */
-		m->config = c;
-		c = NULL;
-	} else {
-		m->offered = c;
-		c = NULL;
-		e = offer(m, m->offered);
-		if (e < 0) {
-			log_text(LOG_ERROR, "reload_refused", e,
-				 "the old one stays in force");
-			forget_offer(m);
-		}
-	}
-	app_config_drop(c);
-	notify_manager("READY=1");
 }
 
 static void begin_stop(struct master *m)
@@ -312,7 +148,7 @@ static void begin_stop(struct master *m)
 	/* Who connects from now on is refused at once instead of left waiting in a
 	 * backlog. */
 	listeners_close(&m->listeners);
-	if (m->worker_sock >= 0 && wire_send(m->worker_sock, &w, -1) < 0)
+	if (m->worker_sock >= 0 && master_tell(m, &w, -1) < 0)
 		kill(m->worker, SIGKILL);
 }
 
@@ -322,7 +158,7 @@ static void on_signals(struct master *m)
 
 	while (read(m->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP && !m->stopping)
-			reload(m);
+			master_reload(m);
 		else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			begin_stop(m);
 	}
@@ -351,6 +187,7 @@ static void local_child(struct master *m, int sock, const struct privsep_user *u
 	close(m->worker_sock);
 	for (size_t i = 0; i < m->listeners.n; i++)
 		close(m->listeners.v[i].fd);
+	listeners_disinherit(&m->listeners);
 	if (privsep_drop(user) < 0)
 		_exit(EX_NOPERM);
 	_exit(deliver_local_serve(sock, o) < 0 ? EX_IOERR : EX_OK);
@@ -371,6 +208,8 @@ static int start_local(struct master *m, const char *name)
 	o.root_count = roots_of(m, str_from(name), roots, COUNT_OF(roots));
 	if (o.root_count == 0 || privsep_find(str_from(name), &user) < 0)
 		return -EPERM;
+	if (m->locals >= LOCALS_MAX)
+		return -EAGAIN;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	pid = fork();
@@ -383,23 +222,8 @@ static int start_local(struct master *m, const char *name)
 		close(pair[0]);
 		return -EAGAIN;
 	}
+	m->locals++;
 	return pair[0];
-}
-
-static void on_applied(struct master *m, bool applied, const char *text)
-{
-	if (!m->offered)
-		return;
-	if (applied) {
-		listeners_sweep(&m->listeners);
-		app_config_drop(m->config);
-		m->config = m->offered;
-		m->offered = NULL;
-		log_text(LOG_INFO, "reloaded", 0, "%s", m->path);
-		return;
-	}
-	log_text(LOG_ERROR, "reload_refused", 0, "%s; the old one stays in force", text);
-	forget_offer(m);
 }
 
 static void on_wire(struct master *m, const struct wire *w)
@@ -417,11 +241,7 @@ static void on_wire(struct master *m, const struct wire *w)
 		break;
 	case WIRE_APPLIED:
 	case WIRE_REFUSED:
-		on_applied(m, w->kind == WIRE_APPLIED, w->text);
-		if (m->reload_again) {
-			m->reload_again = false;
-			reload(m);
-		}
+		master_reload_answered(m, w->kind == WIRE_APPLIED, w->text);
 		break;
 	case WIRE_LOCAL:
 		fd = start_local(m, w->text);
@@ -507,7 +327,7 @@ static int prepare(struct master *m)
 		return EX_OSERR;
 	if (find_user(m) < 0)
 		return EX_NOUSER;
-	if (make_places(m, m->config) < 0)
+	if (master_make_places(m, m->config) < 0)
 		return EX_CANTCREAT;
 	e = listeners_match(&m->listeners, m->config, m->loops, &m->user, &bad);
 	if (e == 0)
@@ -515,6 +335,14 @@ static int prepare(struct master *m)
 	log_text(LOG_ERROR, "listen_failed", e, "%.*s: is another server there already?",
 		 STR_ARG(addr_text(&bad, where)));
 	return EX_UNAVAILABLE;
+}
+
+/* One per processor, if they can be counted. */
+static unsigned loops_of(const struct app_config *c)
+{
+	long n = c->set.loops ? (long)c->set.loops : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > WORKER_LOOPS_MAX ? WORKER_LOOPS_MAX : (unsigned)n;
 }
 
 int master_run(const char *path, struct app_config *config, const struct app_options *o)
@@ -526,8 +354,7 @@ int master_run(const char *path, struct app_config *config, const struct app_opt
 			    .backoff_ms = BACKOFF_MS_FIRST };
 	int status;
 
-	m.loops = (unsigned)(config->set.loops ? config->set.loops
-					       : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
+	m.loops = loops_of(config);
 	m.listeners.inherited = notify_sockets();
 	m.signals = open_signals();
 	status = prepare(&m);

@@ -1,5 +1,6 @@
 #include "app/privsep.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
@@ -47,6 +48,26 @@ int privsep_drop(const struct privsep_user *user)
 	return e;
 }
 
+int privsep_give(const char *path, mode_t type, const struct privsep_user *to)
+{
+	int fd, e = 0;
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		e = -errno;
+	else if ((st.st_mode & S_IFMT) != type || st.st_uid != 0)
+		e = -EPERM;
+	else if (fchownat(fd, "", to->uid, to->gid, AT_EMPTY_PATH) < 0)
+		e = -errno;
+	close(fd);
+	return e;
+}
+
 int privsep_directory(struct str path, mode_t mode, const struct privsep_user *owner)
 {
 	char name[1024];
@@ -71,7 +92,5 @@ int privsep_directory(struct str path, mode_t mode, const struct privsep_user *o
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
 	/* Only what we made ourselves changes hands: never a directory that was there. */
-	if (made && geteuid() == 0 && owner && chown(name, owner->uid, owner->gid) < 0)
-		return -errno;
-	return 0;
+	return made && owner ? privsep_give(name, S_IFDIR, owner) : 0;
 }

@@ -21,6 +21,13 @@ MUST_USE int privsep_find(struct str name, struct privsep_user *ret);
  */
 MUST_USE int privsep_drop(const struct privsep_user *user);
 
+/*
+ * As root: make a fresh file of this type (S_IFDIR, S_IFSOCK) someone's own. Its
+ * directory may be another's who put something else there since, so no link is followed
+ * and only what belongs to root is given. 0; -EPERM: it is not what was made; -errno.
+ */
+MUST_USE int privsep_give(const char *path, mode_t type, const struct privsep_user *to);
+
 /* Make a directory and its missing parents; the last one gets owner (as root) and mode.
  */
 MUST_USE int privsep_directory(struct str path, mode_t mode,

@@ -12,22 +12,23 @@ static const struct conf_key spool_keys[] = {
 	  .type = CONF_T_STRING,
 	  .offset = SPOOL(path),
 	  .dflt = "/var/lib/postern/spool",
-	  .help = "Directory of the spool; made when missing. One server at a time." },
+	  .help = "Directory of the spool; made when it is missing. One server at a time "
+		  "uses it. The record is in record/ below it." },
 	{ .name = "segment_size",
 	  .type = CONF_T_SIZE,
 	  .offset = SPOOL(segment_bytes),
 	  .dflt = "64M",
 	  .min = MIB,
 	  .max = 1024 * MIB,
-	  .help = "Size of one segment file of the log." },
+	  .help = "Size of one segment file; see spool.md." },
 	{ .name = "inline_size",
 	  .type = CONF_T_SIZE,
 	  .offset = SPOOL(inline_bytes_max),
 	  .dflt = "1M",
 	  .min = 4096,
 	  .max = 16 * MIB,
-	  .help = "Larger content gets a file of its own instead of a place in the "
-		  "log." },
+	  .help = "Larger content gets a file of its own instead of a place in a "
+		  "segment." },
 	{ .name = "draft_memory",
 	  .type = CONF_T_SIZE,
 	  .offset = SPOOL(draft_memory_bytes),
@@ -50,7 +51,7 @@ static const struct conf_key record_keys[] = {
 	  .type = CONF_T_BOOL,
 	  .offset = RECORD(keep),
 	  .dflt = "yes",
-	  .help = "Keep the dialogues, so that postern explain can show them." },
+	  .help = "Write down the dialogues, so that postern explain can show them." },
 	{ .name = "file_size",
 	  .type = CONF_T_SIZE,
 	  .offset = RECORD(file_bytes),
@@ -63,7 +64,8 @@ static const struct conf_key record_keys[] = {
 	  .offset = RECORD(bytes_max),
 	  .dflt = "1G",
 	  .min = MIB,
-	  .help = "Size of all files; the oldest are removed beyond it." },
+	  .help = "Size of all files of the record together; beyond it the oldest are "
+		  "removed." },
 };
 static const struct conf_schema record_schema = { "record",
 						  sizeof(struct app_record_settings),
@@ -84,7 +86,7 @@ static const struct conf_key log_keys[] = {
 	  .offset = LOG(level),
 	  .dflt = "info",
 	  .words = log_levels,
-	  .help = "The least that is logged." },
+	  .help = "The least important events that are still logged." },
 };
 static const struct conf_schema log_schema = { "log", sizeof(struct app_log_settings),
 					       log_keys, COUNT_OF(log_keys), NULL };
@@ -93,24 +95,27 @@ static const struct conf_key top_keys[] = {
 	{ .name = "hostname",
 	  .type = CONF_T_STRING,
 	  .offset = SET(hostname),
-	  .help = "Full name of this host, as it greets and signs; without it, the "
-		  "system's." },
+	  .help = "Full name of this host, as it greets clients and next hops; without "
+		  "it, the name that the system has." },
 	{ .name = "user",
 	  .type = CONF_T_STRING,
 	  .offset = SET(user),
 	  .dflt = "postern",
-	  .help = "Started as root, the worker runs as this user." },
+	  .help = "User that the worker runs as, when Postern is started as root; not "
+		  "root itself." },
 	{ .name = "loops",
 	  .type = CONF_T_COUNT,
 	  .offset = SET(loops),
 	  .dflt = "0",
 	  .max = 256,
-	  .help = "Event loops, one thread each; 0: one per processor." },
+	  .help = "Event loops, one thread each; 0: one for each processor. A change "
+		  "needs a restart." },
 	{ .name = "control",
 	  .type = CONF_T_STRING,
 	  .offset = SET(control),
 	  .dflt = "/run/postern/control",
-	  .help = "Socket for postern queue and the like." },
+	  .help = "Unix socket over which postern queue and postern explain reach the "
+		  "server." },
 	{ .name = "postmaster",
 	  .type = CONF_T_STRING,
 	  .offset = SET(postmaster),
@@ -123,7 +128,8 @@ static const struct conf_key top_keys[] = {
 	  .dflt = "30s",
 	  .min = 0,
 	  .max = 3600000000,
-	  .help = "How long sessions and deliveries under way may go on after SIGTERM." },
+	  .help = "How long sessions under way may go on after SIGTERM; deliveries then "
+		  "get queue.drain more." },
 	{ .name = "spool",
 	  .type = CONF_T_SECTION,
 	  .offset = SET(spool),

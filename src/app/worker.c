@@ -18,7 +18,8 @@ enum {
 	POOL_THREADS = 24,
 	SPOOL_WAIT_MS = 20000,
 	SPOOL_WAIT_STEP_MS = 50,
-	CREWS_MAX = 256
+	ANSWER_STEP_MS = 50,
+	ANSWER_TRIES = 200,
 };
 
 struct worker {
@@ -28,7 +29,9 @@ struct worker {
 	struct spool *spool;
 	struct record *record;
 	struct peers *peers;
-	struct crew crews[CREWS_MAX];
+	struct crew crews[WORKER_LOOPS_MAX];
+	struct order
+		orders[WORKER_LOOPS_MAX]; /* one under way per crew: never allocated */
 	unsigned n;
 	struct group group; /* of loop 0 */
 	struct io master;
@@ -40,8 +43,10 @@ struct worker {
 	struct post orders_done_post;
 	struct waiter orders_done;
 	atomic_int order_error;
+	int listen_error;  /* of a listener that the next reload needs */
 	struct group line; /* listens to the master, also while draining */
 	struct waiter stop_asked;
+	bool stopping;      /* asked to: the orders are those of the end now */
 	atomic_bool orphan; /* the master is gone: end soon, another may want to begin */
 	int status;
 };
@@ -101,6 +106,7 @@ static void *crew_thread(void *arg)
 
 	if (loop_run(c->loop, crew_run, c) < 0) {
 		log_text(LOG_ERROR, "loop_not_started", -ENOMEM, "loop %u", c->shard);
+		log_flush();
 		_exit(EX_OSERR);
 	}
 	return NULL;
@@ -148,7 +154,6 @@ static void order_done(struct order *o)
 	int result = o->result;
 
 	app_config_drop(o->config);
-	mem_free(o);
 	if (result < 0)
 		atomic_store(&w->order_error, result);
 	if (atomic_fetch_sub(&w->orders_open, 1) == 1) {
@@ -157,12 +162,11 @@ static void order_done(struct order *o)
 	}
 }
 
-static int order(struct worker *w, struct crew *c, struct order what)
+/* To each crew at most one between begin and wait. */
+static void order(struct worker *w, struct crew *c, struct order what)
 {
-	struct order *o = mem_alloc(sizeof(*o));
+	struct order *o = &w->orders[c->shard];
 
-	if (!o)
-		return -ENOMEM;
 	*o = what;
 	o->done = order_done;
 	o->ctx = w;
@@ -170,7 +174,6 @@ static int order(struct worker *w, struct crew *c, struct order what)
 		server_config_hold(&o->config->server);
 	atomic_fetch_add(&w->orders_open, 1);
 	crew_order(c, o);
-	return 0;
 }
 
 /* Orders are given between begin and wait; the extra count keeps them from ending early.
@@ -193,17 +196,17 @@ static CO int order_listen(struct worker *w, int fd, uint64_t key, unsigned loop
 			   const char *service)
 {
 	struct order o = { .kind = ORDER_LISTEN, .fd = fd, .key = key };
-	int e;
 
+	if (fd < 0) /* without a free descriptor the kernel lets it fall: recvmsg(2) */
+		return -EMFILE;
 	if (strcmp(service, "control") == 0) {
 		w->control_key = key;
 		return ctl_listen(w->ctl, fd);
 	}
 	memcpy(o.service, service, strnlen(service, sizeof(o.service) - 1));
-	e = order(w, &w->crews[loop < w->n ? loop : 0], o);
-	if (e < 0)
-		close(fd);
-	return e;
+	orders_begin(w);
+	order(w, &w->crews[loop < w->n ? loop : 0], o);
+	return orders_wait(w);
 }
 
 static CO int listen_all(struct worker *w)
@@ -211,19 +214,26 @@ static CO int listen_all(struct worker *w)
 	const struct listeners *l = w->start->listeners;
 	int e = 0;
 
-	orders_begin(w);
 	for (size_t i = 0; e == 0 && i < l->n; i++)
 		e = order_listen(w, l->v[i].fd, l->v[i].key, l->v[i].loop,
 				 l->v[i].service);
-	return orders_wait(w) < 0 ? -EIO : e;
+	return e;
 }
 
-static void answer(struct worker *w, enum wire_kind kind, const char *text)
+/* The master takes no further reload before it has the answer to one. */
+static CO void answer(struct worker *w, enum wire_kind kind, const char *text)
 {
 	struct wire m = { .kind = kind };
+	int e;
 
 	memcpy(m.text, text, strnlen(text, sizeof(m.text) - 1));
-	(void)!wire_send(w->master.fd, &m, -1);
+	e = wire_send(w->master.fd, &m, -1);
+	for (int i = 0; e == -EAGAIN && i < ANSWER_TRIES; i++) {
+		(void)!co_sleep(loop_after_ms(ANSWER_STEP_MS));
+		e = wire_send(w->master.fd, &m, -1);
+	}
+	if (e < 0)
+		log_text(LOG_WARN, "master_not_told", e, "%s", text);
 }
 
 static int read_config(struct worker *w, int fd, struct app_config **ret)
@@ -252,21 +262,27 @@ static int read_config(struct worker *w, int fd, struct app_config **ret)
 	return e;
 }
 
-/* The listeners that came with this reload are closed again when it cannot be used. */
+/* The master closes the listeners that came with a reload when it is refused. */
 static CO void apply(struct worker *w, int fd)
 {
 	struct app_config *c = NULL;
-	int e = read_config(w, fd, &c);
+	int e = fd < 0 ? -EMFILE : w->listen_error;
 
-	close(fd);
+	w->listen_error = 0;
 	if (e < 0) {
+		answer(w, WIRE_REFUSED,
+		       e == -EMFILE ? "no descriptors for it"
+				    : "a listener could not be taken over");
+		return;
+	}
+	if (read_config(w, fd, &c) < 0) {
 		answer(w, WIRE_REFUSED, "the worker could not load it");
 		return;
 	}
 	orders_begin(w);
-	for (unsigned i = 0; i < w->n && e == 0; i++)
-		e = order(w, &w->crews[i],
-			  (struct order){ .kind = ORDER_CONFIGURE, .config = c });
+	for (unsigned i = 0; i < w->n; i++)
+		order(w, &w->crews[i],
+		      (struct order){ .kind = ORDER_CONFIGURE, .config = c });
 	(void)!orders_wait(w);
 	app_config_drop(w->config);
 	w->config = c;
@@ -281,31 +297,43 @@ static CO void unlisten(struct worker *w, uint64_t key)
 	}
 	orders_begin(w);
 	for (unsigned i = 0; i < w->n; i++)
-		(void)!order(w, &w->crews[i],
-			     (struct order){ .kind = ORDER_UNLISTEN, .key = key });
+		order(w, &w->crews[i],
+		      (struct order){ .kind = ORDER_UNLISTEN, .key = key });
 	(void)!orders_wait(w);
+}
+
+/* Takes fd over. A listener that failed makes the reload that it came with fail. */
+static CO void listen_more(struct worker *w, const struct wire *m, int fd)
+{
+	int e = order_listen(w, fd, m->key, m->loop, m->text);
+
+	if (e == 0)
+		return;
+	w->listen_error = e;
+	log_text(LOG_ERROR, "listen_failed", e, "service %s", m->text);
 }
 
 static CO void obey(struct worker *w, const struct wire *m, int fd)
 {
 	switch (m->kind) {
 	case WIRE_STOP:
+		w->stopping = true;
 		co_wake(&w->stop_asked);
 		break;
 	case WIRE_LISTEN:
-		orders_begin(w);
-		if (fd >= 0 && order_listen(w, fd, m->key, m->loop, m->text) < 0)
-			log_text(LOG_ERROR, "listen_failed", -ENOMEM, "service %s",
-				 m->text);
-		(void)!orders_wait(w);
-		return;
+		if (!w->stopping) {
+			listen_more(w, m, fd);
+			return;
+		}
+		break;
 	case WIRE_UNLISTEN:
-		unlisten(w, m->key);
+		if (!w->stopping)
+			unlisten(w, m->key);
 		break;
 	case WIRE_RELOAD:
-		if (fd >= 0)
+		if (!w->stopping)
 			apply(w, fd);
-		return;
+		break;
 	case WIRE_LOCAL:
 		local_ask_answer(&w->local_ask, m->key, fd);
 		return;
@@ -338,6 +366,7 @@ static CO void obey_master(void *arg)
 		log_text(LOG_WARN, "master_gone", got, "ending in order");
 		local_ask_close(&w->local_ask);
 		atomic_store(&w->orphan, true);
+		w->stopping = true;
 		co_wake(&w->stop_asked);
 		return;
 	}
@@ -347,8 +376,7 @@ static CO void stop_crews(struct worker *w)
 {
 	orders_begin(w);
 	for (unsigned i = 0; i < w->n; i++)
-		if (order(w, &w->crews[i], (struct order){ .kind = ORDER_STOP }) < 0)
-			_exit(EX_OSERR); /* nothing acknowledged is lost by that */
+		order(w, &w->crews[i], (struct order){ .kind = ORDER_STOP });
 	(void)!orders_wait(w);
 	group_join(&w->group);
 	for (unsigned i = 1; i < w->n; i++) {
@@ -418,7 +446,7 @@ int worker_run(const struct worker_start *start)
 	w->start = start;
 	w->config = start->config;
 	server_config_hold(&w->config->server);
-	w->n = start->loops < CREWS_MAX ? start->loops : CREWS_MAX;
+	w->n = start->loops;
 	if (log_open(STDERR_FILENO, (enum log_format)w->config->set.log.format,
 		     (enum log_level)w->config->set.log.level) < 0)
 		return EX_OSERR;

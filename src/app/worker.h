@@ -7,6 +7,8 @@
 
 #include "app/listeners.h"
 
+enum { WORKER_LOOPS_MAX = 256 };
+
 struct worker_start {
 	struct app_config *config; /* a reference of its own is taken */
 	int master_sock;

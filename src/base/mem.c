@@ -51,6 +51,11 @@ long mem_fail_off(void)
 	return atomic_load(&failed);
 }
 
+void mem_thread_begin(void)
+{
+	mem_free(malloc(1));
+}
+
 /* A fresh mapping per large block costs a page fault per page; keep the heap instead. */
 void mem_tune(void)
 {

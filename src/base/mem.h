@@ -22,6 +22,13 @@ void mem_free(void *p); /* NULL is fine */
 void mem_fail_on(long after, long times);
 long mem_fail_off(void);
 
+/*
+ * At the start of a thread that must go on when memory runs out: the first allocation of
+ * a thread claims a region of its own, and without one even memory that others have freed
+ * is out of reach for good.
+ */
+void mem_thread_begin(void);
+
 /* Set the allocator up for a server: no mmap per large block, no trimming. Once, early.
  */
 void mem_tune(void);

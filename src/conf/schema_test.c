@@ -87,7 +87,7 @@ static const struct conf_key keys[] = {
 	  .type = CONF_T_STRING,
 	  .offset = offsetof(struct settings, host),
 	  .dflt = "",
-	  .help = "The name | of this machine." },
+	  .help = "The name | of <this> machine." },
 	{ .name = "on",
 	  .type = CONF_T_BOOL,
 	  .offset = offsetof(struct settings, on),
@@ -353,15 +353,16 @@ static void test_markdown(void **state)
 	conf_schema_markdown(&schema, &b);
 	text = buf_str(&b);
 	assert_true(str_starts(
-		text, STR("## Top level\n\n"
-			  "| key | takes | default | meaning |\n"
-			  "|---|---|---|---|\n"
-			  "| `hostname` | a text |  | The name \\| of this machine. |\n"
-			  "| `on` | on or off (or true, false, yes, no) | `on` |  |\n")));
+		text,
+		STR("## Top level\n\n"
+		    "| key | takes | default | meaning |\n"
+		    "|---|---|---|---|\n"
+		    "| `hostname` | text |  | The name \\| of &lt;this&gt; machine. |\n"
+		    "| `on` | switch | `on` |  |\n")));
 	assert_non_null(memmem(text.p, text.n, "## listen *title*\n", 18));
 	assert_non_null(memmem(text.p, text.n, "| required | where to listen |", 30));
-	assert_non_null(
-		memmem(text.p, text.n, "at least 1K, at most 100M | `10M` |", 35));
+	assert_non_null(memmem(text.p, text.n, "`none`, `starttls`, `implicit`", 30));
+	assert_non_null(memmem(text.p, text.n, "size, 1K to 100M | `10M` |", 26));
 }
 
 int main(void)

@@ -370,11 +370,13 @@ static void copy_result(struct deliver *d, struct deliver_job *job,
 static CO void copy_run(struct deliver *d, struct deliver_job *job,
 			struct deliver_result *r, struct str content)
 {
-	struct copy c = { .host = d->settings.hostname, .content = content };
+	/* A copy: a thread reads it, while a reload may write a new name into ours. */
+	struct copy c = { .host = arena_str(job->arena, d->settings.hostname),
+			  .content = content };
 
 	c.file.fd = -1;
 	c.head = maildir_head(d, job, r->rcpt);
-	if (!c.head.p)
+	if (!c.head.p || !c.host.p)
 		c.err = -ENOMEM;
 	else
 		c.err = maildir_path_split(job->route->mailbox, &c.parent, &c.leaf);

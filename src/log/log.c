@@ -18,7 +18,8 @@ enum {
 	BACKLOG_BYTES = 256 * 1024, /* twice: one fills while the other is written */
 	WRITE_BYTES_MAX = 4096,     /* PIPE_BUF: lines of several processes stay whole */
 	CLOSE_WAIT_MS = 2000,       /* for a reader that does not read */
-	TAIL_BYTES = 8,             /* "…", quote, brace, line end */
+	FLUSH_STEP_MS = 5,
+	TAIL_BYTES = 8, /* "…", quote, brace, line end */
 };
 
 static struct {
@@ -29,7 +30,7 @@ static struct {
 	size_t fill_n;
 	uint64_t lost;
 	int fd;
-	bool closing;
+	bool closing, writing; /* writing: the thread is busy with drain */
 	atomic_bool open;
 	atomic_int least, format;
 	atomic_bool journal;
@@ -307,10 +308,12 @@ static void *writer(void *unused)
 		the_log.drain = full;
 		the_log.fill_n = 0;
 		the_log.lost = 0;
+		the_log.writing = true;
 		pthread_mutex_unlock(&the_log.lock);
 		write_out(str_of(full, n));
 		write_lost(lost);
 		pthread_mutex_lock(&the_log.lock);
+		the_log.writing = false;
 		last = false; /* more may have come meanwhile */
 	}
 	pthread_mutex_unlock(&the_log.lock);
@@ -378,6 +381,20 @@ int log_open(int fd, enum log_format format, enum log_level least)
 	the_log.journal = is_journal(fd);
 	atomic_store_explicit(&the_log.open, true, memory_order_release);
 	return 0;
+}
+
+void log_flush(void)
+{
+	const struct timespec step = { .tv_nsec = FLUSH_STEP_MS * 1000000L };
+	bool busy = atomic_load(&the_log.open);
+
+	for (int i = 0; busy && i < CLOSE_WAIT_MS / FLUSH_STEP_MS; i++) {
+		pthread_mutex_lock(&the_log.lock);
+		busy = the_log.fill_n || the_log.writing;
+		pthread_mutex_unlock(&the_log.lock);
+		if (busy)
+			nanosleep(&step, NULL);
+	}
 }
 
 void log_close(void)

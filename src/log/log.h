@@ -22,6 +22,10 @@ MUST_USE int log_open(int fd, enum log_format format, enum log_level least);
  * thread may log meanwhile. */
 void log_close(void);
 
+/* Wait until everything logged so far is written, at most two seconds; for those who end
+ * the process at once while others may still log. Any thread. */
+void log_flush(void);
+
 /* One line being built, on the stack; too long: the last field is cut with "…". */
 struct log_line {
 	char bytes[1024];

@@ -213,6 +213,27 @@ static void test_before_open(void **state)
 	log_close();
 }
 
+/* Those who end at once say why first. */
+static void flush_waits_for_the_writer(void **state)
+{
+	char bytes[4096];
+	int fds[2];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(log_open(fds[1], LOG_LOGFMT, LOG_INFO), 0);
+		log_text(LOG_ERROR, "last_words", 0, "%d", i);
+		log_flush();
+		n = read(fds[0], bytes, sizeof(bytes));
+		assert_true(n > 0 && bytes[n - 1] == '\n');
+		log_close();
+	}
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_long_lines_are_cut),
 		cmocka_unit_test(test_stalled_reader),
 		cmocka_unit_test(test_before_open),
+		cmocka_unit_test(flush_waits_for_the_writer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,28 +14,32 @@
  * the first attempts, which meet greylisting and restarts, to sense. */
 static const struct conf_key keys[] = {
 	KEY("retry_first", CONF_T_TIME, retry_first_us, "1m", SECONDS(1), DAYS(1),
-	    "wait after the first failed attempt; doubled after each further one"),
+	    "Wait after the first failed attempt; doubled after each further one."),
 	KEY("retry_max", CONF_T_TIME, retry_max_us, "4h", SECONDS(1), DAYS(7),
-	    "longest wait between two attempts"),
+	    "Longest wait between two attempts."),
 	KEY("jitter", CONF_T_COUNT, jitter_percent, "20", 0, 90,
-	    "percent by which each wait is moved at random, both ways"),
+	    "Percent by which each wait is made longer or shorter at random, so that "
+	    "messages do not all come at once."),
 	KEY("lifetime", CONF_T_TIME, lifetime_us, "5d", SECONDS(1), DAYS(60),
-	    "after this time an undeliverable message goes back to its sender"),
+	    "After this time an undeliverable message goes back to its sender."),
 	KEY("bounce_lifetime", CONF_T_TIME, bounce_lifetime_us, "1d", SECONDS(1),
 	    DAYS(60),
-	    "lifetime of messages with an empty sender, which nobody gets back"),
+	    "The same for messages with an empty sender, such as bounces: they are "
+	    "dropped then, and the log says so."),
 	KEY("delay_warning", CONF_T_TIME, delay_warning_us, "4h", 0, DAYS(60),
-	    "age at which the sender is told once that his message waits; 0: never"),
+	    "Age at which the sender is told, once, that the message still waits; 0: "
+	    "never."),
 	KEY("active_max", CONF_T_COUNT, active_max, "500", 1, 100000,
-	    "messages being delivered at once, on each loop"),
+	    "Messages being delivered at once, on each event loop."),
 	KEY("recipients_max", CONF_T_COUNT, recipients_max, "100", 1, 10000,
-	    "recipients in one transaction with a next hop"),
+	    "Recipients in one transaction with a next hop."),
 	KEY("hops_max", CONF_T_COUNT, hops_max, "20", 1, 1000,
-	    "next hops that one message is offered to at once"),
+	    "Next hops that one message is offered to at once."),
 	KEY("bounce_size_max", CONF_T_SIZE, bounce_bytes_max, "64KiB", 0, 16 * MIB,
-	    "larger messages are returned as their header only"),
+	    "Messages larger than this come back in a bounce as their header only."),
 	KEY("drain", CONF_T_TIME, drain_us, "5s", 0, SECONDS(3600),
-	    "how long deliveries under way may go on when the server stops"),
+	    "How long deliveries under way may go on when the server stops; drain_time "
+	    "is for sessions."),
 };
 
 static void settings_check(void *section, const struct conf_node *node,

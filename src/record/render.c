@@ -223,6 +223,7 @@ static void title(struct table *t, const struct episode *e)
 						  WORD_ADMIN };
 	char id[RECORD_ID_TEXT], iso[TIME_TEXT_MAX];
 	struct str rcpts = e->rcpts, rcpt;
+	bool is_report = e->message && e->sender.n == 0 && e->kind != EPISODE_ADMIN;
 
 	buf_clear(&t->text);
 	buf_add(&t->text, time_iso(e->start_us, iso));
@@ -233,7 +234,7 @@ static void title(struct table *t, const struct episode *e)
 		buf_add(&t->text, record_id_text(t->view, e->message, id));
 	}
 	columns_text(buf_str(&t->text), t->width, 4, t->out);
-	title_text(t, WORD_FROM, e->message && e->sender.n == 0 ? STR("<>") : e->sender);
+	title_text(t, WORD_FROM, is_report ? STR("<>") : e->sender);
 	while (str_split(&rcpts, '\n', &rcpt))
 		title_text(t, WORD_TO, rcpt);
 	title_text(t, WORD_OUTCOME, e->outcome);

@@ -58,8 +58,14 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	static const char *const left[] = { "aliases", "users", "karl", "" };
 	struct world *w = *state;
+	char path[100];
 
+	for (size_t i = 0; i < COUNT_OF(left); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", w->dir, left[i]);
+		(void)remove(path);
+	}
 	route_table_free(w->table);
 	arena_done(&w->arena);
 	return 0;

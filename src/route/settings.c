@@ -23,13 +23,12 @@ static const struct conf_key domain_keys[] = {
 	  .type = CONF_T_STRINGS,
 	  .offset = DOMAIN(users),
 	  .help = "Names that exist in this domain, or the path of a file with one per "
-		  "line. "
-		  "Without it a maildir domain knows those whose directory exists, and a "
-		  "forwarded domain knows everyone." },
+		  "line. Without it a maildir domain knows those whose directory exists, "
+		  "and a forwarded domain takes every name." },
 	{ .name = "aliases",
 	  .type = CONF_T_STRINGS,
 	  .offset = DOMAIN(aliases),
-	  .help = "Alias files, \"name: address, address\" per line." },
+	  .help = "Paths of alias files, one \"name: address, address\" per line." },
 	{ .name = "catch_all",
 	  .type = CONF_T_STRING,
 	  .offset = DOMAIN(catch_all),
@@ -53,8 +52,8 @@ static const struct conf_key relay_keys[] = {
 	{ .name = "from",
 	  .type = CONF_T_PREFIXES,
 	  .offset = RELAY(from),
-	  .help = "Clients that may send to domains that are not ours. Without it nobody "
-		  "may." },
+	  .help = "Networks whose clients may send to domains that are not ours. Without "
+		  "it nobody may, except over a unix socket." },
 	{ .name = "via",
 	  .type = CONF_T_STRING,
 	  .offset = RELAY(via),

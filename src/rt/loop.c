@@ -299,7 +299,7 @@ static void clock_jump(struct loop *l)
 	if (events_take(l, LOOP_DEADLOCK_MS) > 0)
 		return;
 	loop_dump(l);
-	assert(first && "every coroutine waits and nothing can wake one");
+	assert(false); /* every coroutine waits and nothing can wake one */
 }
 
 static void clock_read(struct loop *l)

@@ -431,6 +431,32 @@ static void bulk_in_both_directions(void **state)
 	run(bulk_body, &(int){ -1 });
 }
 
+/* Answers go out although there is no memory to gather them in. */
+static CO void no_memory_body(void *arg)
+{
+	char bytes[64];
+	struct pair p;
+	ssize_t n;
+
+	(void)arg;
+	pair_sockets(&p);
+	mem_fail_on(0, 1000);
+	stream_put(&p.end[0], STR("250 ok\r\n"));
+	stream_put(&p.end[0], STR("221 bye\r\n"));
+	assert_int_equal(stream_flush(&p.end[0]), 0);
+	assert_true(mem_fail_off() > 0);
+	n = recv(p.io[1].fd, bytes, sizeof(bytes), 0);
+	assert_true(n > 0);
+	assert_str(str_of(bytes, (size_t)n), STR("250 ok\r\n221 bye\r\n"));
+	pair_close(&p);
+}
+
+static void without_memory_it_is_written_at_once(void **state)
+{
+	(void)state;
+	run(no_memory_body, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +468,7 @@ int main(void)
 		cmocka_unit_test(a_farewell_goes_out_after_timeout_or_cancellation),
 		cmocka_unit_test(errors_stick_and_a_new_deadline_forgives_a_timeout),
 		cmocka_unit_test(bulk_in_both_directions),
+		cmocka_unit_test(without_memory_it_is_written_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

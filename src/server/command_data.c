@@ -71,9 +71,10 @@ CO struct smtp_reply cmd_data(struct session *s, struct str args)
 		return r;
 	e = content_open(s);
 	if (e < 0) {
+		r = content_trouble(s, e);
 		txn_reset(s);
 		s->done = stream_unread(s->io) > 0;
-		return smtp_reply_from_errno(e);
+		return r;
 	}
 	session_reply(s, REPLY(354, 0, 0, 0,
 			       "go ahead; end with a line that holds only a dot"));
@@ -127,7 +128,7 @@ static CO struct smtp_reply chunk_keep(struct session *s, uint64_t size, bool la
 	}
 	if (!last && t->store_err) {
 		t->broken = true;
-		return smtp_reply_from_errno(t->store_err);
+		return content_trouble(s, t->store_err);
 	}
 	if (!last)
 		return session_text(s, REPLY(250, 2, 0, 0, ""), "%llu octets taken",

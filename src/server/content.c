@@ -163,13 +163,19 @@ static struct smtp_reply refuse(struct session *s, struct smtp_reply r)
 	return r;
 }
 
+struct smtp_reply content_trouble(struct session *s, int e)
+{
+	transcript_notef(&s->note, NOTE_TROUBLE, session_wall_us(s), "spool: errno %d",
+			 -e);
+	return refuse(s, smtp_reply_from_errno(e));
+}
+
 static CO struct smtp_reply store(struct session *s)
 {
 	struct txn *t = &s->txn;
 	struct envelope envelope;
 	spool_id id = t->draft ? draft_id(t->draft) : 0;
 	char id_text[SPOOL_ID_TEXT];
-	struct smtp_reply r;
 	int64_t from_us = loop_now_us();
 	int e = t->store_err ? t->store_err : envelope_build(s, &envelope);
 
@@ -179,12 +185,8 @@ static CO struct smtp_reply store(struct session *s)
 		e = draft_commit(&t->draft, &envelope);
 	transcript_notef(&s->note, NOTE_WAIT, session_wall_us(s), "disk: %lld us",
 			 (long long)(loop_now_us() - from_us));
-	if (e < 0) {
-		r = smtp_reply_from_errno(e);
-		transcript_notef(&s->note, NOTE_TROUBLE, session_wall_us(s),
-				 "spool: errno %d", -e);
-		return refuse(s, r);
-	}
+	if (e < 0)
+		return content_trouble(s, e);
 	s->messages++;
 	s->idle_commands = 0;
 	s->last_message = id;

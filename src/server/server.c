@@ -6,6 +6,8 @@
 #include "log/log.h"
 #include "server/session.h"
 
+enum { ACCEPT_PAUSE_MS = 5000 };
+
 struct listener {
 	struct list node;
 	struct server *server;
@@ -135,6 +137,13 @@ static void accepted(struct listener *l, int fd, const struct addr *peer,
 	}
 }
 
+/* Of the listener itself, such as one handed over that does not listen: rare tries. */
+static CO int accept_pause(int err)
+{
+	log_text(LOG_ERROR, "accept_failed", err, "trying again");
+	return co_sleep(loop_after_ms(ACCEPT_PAUSE_MS));
+}
+
 static CO void listener_run(void *arg)
 {
 	struct listener *l = arg;
@@ -153,6 +162,8 @@ static CO void listener_run(void *arg)
 		was_starved = starved;
 		if (fd >= 0)
 			accepted(l, fd, &peer, &local);
+		else if (!starved && accept_pause(fd) < 0)
+			return;
 	}
 }
 

@@ -98,9 +98,10 @@ CO struct smtp_reply cmd_bdat(struct session *s, struct str args);
 void txn_reset(struct session *s);
 
 /* Content, shared by DATA and BDAT. */
-CO MUST_USE int content_open(struct session *s);            /* draft and trace line */
-CO void content_write(struct session *s, struct str bytes); /* errors stick to the txn */
-CO struct smtp_reply content_finish(struct session *s);     /* commit and say so */
+CO MUST_USE int content_open(struct session *s);             /* draft and trace line */
+CO void content_write(struct session *s, struct str bytes);  /* errors stick to the txn */
+CO struct smtp_reply content_finish(struct session *s);      /* commit and say so */
+struct smtp_reply content_trouble(struct session *s, int e); /* 4yz, logged */
 CO MUST_USE int content_peek(struct session *s,
 			     struct str *ret); /* with the data deadlines */
 

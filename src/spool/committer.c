@@ -129,6 +129,19 @@ static void back_off(struct store *st, int rc)
 	st->retry_at_us = store_now_us() + st->backoff_us;
 }
 
+/* The disk gets a rest; who waits is told, the others stay in the queue. Lock held. */
+static void run_refuse(struct store *st, struct list *run, int rc)
+{
+	back_off(st, rc);
+	LIST_EACH(it, run) {
+		struct job *j = LIST_ITEM(it, struct job, node);
+
+		if (j->ticket)
+			job_answer(j, rc);
+	}
+	queue_merge(st, run);
+}
+
 /* What of a segment is written counts no more beyond its last flush. Lock not held. */
 static void segment_fail(struct store *st, struct list *run, int rc)
 {
@@ -142,15 +155,8 @@ static void segment_fail(struct store *st, struct list *run, int rc)
 	s->state = SEGMENT_SEALED;
 	s->end = s->flushed;
 	st->current = NULL;
-	back_off(st, rc);
-	LIST_EACH(it, run) {
-		struct job *j = LIST_ITEM(it, struct job, node);
-
-		if (j->ticket)
-			job_answer(j, rc);
-	}
+	run_refuse(st, run, rc);
 	queue_merge(st, &st->unflushed);
-	queue_merge(st, run);
 	pthread_mutex_unlock(&st->index.lock);
 }
 
@@ -266,31 +272,37 @@ static int run_tombs(struct store *st, struct list *run)
 	return rc;
 }
 
-/* Write a run into the current segment; flush if somebody waits for it. */
-static void run_commit(struct store *st, struct list *run)
+/* Write a run into the current segment; flush if somebody waits for it. 0; or who waits
+ * has been told why not, and the rest is back in the queue. */
+static int run_commit(struct store *st, struct list *run)
 {
 	bool waited = false;
 	int rc = run_tombs(st, run);
 
+	if (rc < 0) { /* no memory: the segment is as good as before */
+		log_text(LOG_ERROR, "spool_no_memory", rc, "trying again");
+		pthread_mutex_lock(&st->index.lock);
+		run_refuse(st, run, rc);
+		pthread_mutex_unlock(&st->index.lock);
+		return rc;
+	}
 	LIST_EACH(it, run)
 		waited = waited || LIST_ITEM(it, struct job, node)->ticket;
 	waited = waited || (!list_empty(&st->unflushed) &&
 			    store_now_us() >= st->unflushed_since_us + IDLE_FLUSH_US);
-	if (!rc)
-		rc = run_write(st, run);
+	rc = run_write(st, run);
 	if (rc < 0) {
 		segment_fail(st, run, rc);
-		return;
+		return rc;
 	}
-	if (waited) {
-		(void)run_flush(st, run);
-		return;
-	}
+	if (waited)
+		return run_flush(st, run);
 	pthread_mutex_lock(&st->index.lock);
 	if (list_empty(&st->unflushed))
 		st->unflushed_since_us = store_now_us();
 	list_splice(&st->unflushed, run);
 	pthread_mutex_unlock(&st->index.lock);
+	return 0;
 }
 
 /* The current segment is full: flush it, cut what was allocated too much. */
@@ -432,8 +444,7 @@ static void batch_run(struct store *st, struct list *batch)
 		}
 		if (list_empty(&run))
 			break; /* not even the last room is enough */
-		run_commit(st, &run);
-		if (!st->current)
+		if (run_commit(st, &run) < 0)
 			break;
 	}
 	batch_requeue(st, batch);
@@ -489,6 +500,7 @@ void *committer_main(void *arg)
 	struct list batch;
 
 	list_init(&batch);
+	mem_thread_begin();
 	pthread_mutex_lock(&st->index.lock);
 	while (committer_wait(st)) {
 		if (!st->error || store_now_us() >= st->retry_at_us)

@@ -495,6 +495,7 @@ void *keeper_main(void *arg)
 	struct list trash;
 
 	list_init(&trash);
+	mem_thread_begin();
 	pthread_mutex_lock(&st->index.lock);
 	while (!st->stop) {
 		struct segment *victim = st->reclaim ? victim_find(st) : NULL;

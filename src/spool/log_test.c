@@ -183,7 +183,7 @@ static int record_count(void *ctx, const struct spool_record_seen *r)
 {
 	struct seen *s = ctx;
 
-	if (r->type == 'M' && !s->messages++) {
+	if ((r->type == 'M' || r->type == 'B') && !s->messages++) {
 		s->first_segment = r->segment;
 		s->first_at = r->at;
 	}
@@ -269,6 +269,40 @@ static void test_damage(void **state)
 {
 	(void)state;
 	on_loop(damage);
+}
+
+/* The content of a large message outlives damage to its record, for an operator. */
+static CO void damage_of_large(void *arg)
+{
+	struct place_on_disk *p = arg;
+	struct spool *s = log_fresh(p);
+	struct seen seen = { 0 };
+	char path[128], text[SPOOL_ID_TEXT];
+	spool_id id, other;
+	FILE *f;
+
+	assert_int_equal(conformance_commit(s, 3 * MIB, 0, &id), 0);
+	assert_int_equal(conformance_commit(s, 5000, 1, &other), 0);
+	s->ops->close(s);
+	assert_int_equal(spool_records(p->path, record_count, &seen), 0);
+	(void)snprintf(path, sizeof(path), "%s/log/%010llu.seg", p->path,
+		       (unsigned long long)seen.first_segment);
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, (long)seen.first_at + 40, SEEK_SET), 0);
+	assert_int_equal(fputc(0x55, f), 0x55);
+	assert_int_equal(fclose(f), 0);
+	s = log_reopen(p, NULL);
+	s->ops->close(s);
+	(void)spool_id_text(id, text);
+	(void)snprintf(path, sizeof(path), "%s/corrupt/%s", p->path, text);
+	assert_int_equal(access(path, R_OK), 0);
+}
+
+static void test_damage_of_large(void **state)
+{
+	(void)state;
+	on_loop(damage_of_large);
 }
 
 /* Each allocation fails in turn: whole or not at all, and a temporary error. */
@@ -372,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_space),
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_damage_of_large),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_draft_memory),
 		cmocka_unit_test(test_no_room),

@@ -421,6 +421,19 @@ static void items_settle(struct store *st)
 	}
 }
 
+/* A draft that was never committed; unless its record is among what was found damaged. */
+static void big_orphan(struct store *st, const char *path, const char *name)
+{
+	char to[DISK_NAME_MAX];
+
+	if (!st->corrupt) {
+		(void)st->disk->ops->unlink(st->disk, path);
+		return;
+	}
+	(void)snprintf(to, sizeof(to), "corrupt/%s", name);
+	(void)st->disk->ops->rename(st->disk, path, to);
+}
+
 static int big_take(void *ctx, const char *name)
 {
 	struct recovery *r = ctx;
@@ -436,7 +449,7 @@ static int big_take(void *ctx, const char *name)
 	store_big_name(id, path);
 	it = index_find(&st->index, id);
 	if (!it || !(it->flags & ITEM_BIG)) {
-		(void)st->disk->ops->unlink(st->disk, path);
+		big_orphan(st, path, name);
 		return 0;
 	}
 	it->flags |= ITEM_FILE_SEEN;

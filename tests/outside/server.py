@@ -67,6 +67,7 @@ class Postern:
         self.process = None
         self.as_root = settings.pop("as_root", False)
         self.files_max = settings.pop("files_max", 0)
+        self.before = []  # a command that runs the program
         self.settings = {"hostname": "mx.example.org", "users": ["guest", "anna"],
                          "domain": "shop.net", "relay": "", "more": "", **settings}
         os.makedirs(self.dir)
@@ -126,7 +127,7 @@ domain "{s["domain"]}" {{
         ready.bind(path)
         os.chmod(path, 0o777)
         ready.setblocking(False)
-        command = [self.program, "serve", "-c", self.conf]
+        command = [*self.before, self.program, "serve", "-c", self.conf]
         if self.files_max:
             command = ["prlimit", f"--nofile={self.files_max}:{self.files_max}", *command]
         with open(self.log_path, "ab") as log:

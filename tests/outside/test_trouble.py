@@ -1,0 +1,182 @@
+"""A machine in trouble: no disk, no descriptors, files that the worker may not read."""
+import os
+import signal
+
+import pytest
+
+from dialogue import Dialogue, stuffed
+from maildir import message
+from server import free_port
+from test_service import accepts, answers, family
+from waiting import until
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to begin with")
+DISK_BYTES = 24 << 20
+SMALL_SPOOL = 'user = "nobody", loops = 1, record { keep = no }'
+
+
+def outcome(postern, number):
+    """What becomes of one message: the code after MAIL … the dot, the first that is no yes."""
+    with postern.dialogue() as d:
+        d.say("EHLO me.example.org", 250)
+        for line in ("MAIL FROM:<user@hidden.gov>", "RCPT TO:<guest@shop.net>"):
+            code, _ = d.ask(line)
+            if code != 250:
+                return code
+        code, _ = d.ask("DATA")
+        if code != 354:
+            return code
+        d.type(stuffed(message(number, 20000)))
+        return d.reply()[0]
+
+
+class FullDisk:
+    """A tmpfs over the spool, seen only by this server, filled from outside."""
+
+    def __init__(self, postern):
+        self.spool = os.path.join(postern.dir, "spool")
+        os.makedirs(self.spool, exist_ok=True)
+        postern.before = ["unshare", "-m", "sh", "-c",
+                          f'mount -t tmpfs -o size={DISK_BYTES},mode=777 tmpfs "$0" && '
+                          'exec "$@"', self.spool]
+        self.postern = postern
+
+    def path(self):
+        return f"/proc/{self.postern.process.pid}/root{self.spool}/filler"
+
+    def fill(self):
+        with open(self.path(), "ab", buffering=0) as f:
+            step = 1 << 20
+            while step:
+                try:
+                    f.write(bytes(step))
+                except OSError:
+                    step //= 2
+
+    def clear(self):
+        os.remove(self.path())
+
+
+@needs_root
+@pytest.mark.parametrize("free_space", ["0", "4M"])
+def test_full_disk(new_postern, free_space):
+    postern = new_postern(as_root=True, more=SMALL_SPOOL)
+    text = postern.conf_text().replace(
+        "/spool\"", f"/spool\", segment_size = 1M, free_space = {free_space}", 1)
+    postern.write_conf(text)
+    disk = FullDisk(postern)
+    postern.start()
+    assert outcome(postern, 1) == 250
+    taken, codes = 1, []
+    for number in range(2, 300):
+        disk.fill()  # again: what is delivered gives its segment back
+        codes.append(outcome(postern, number))
+        taken += codes[-1] == 250
+        if codes[-10:] == [452] * 10:
+            break
+    # What still had room in a segment was taken; then each got the same temporary answer.
+    assert codes[-10:] == [452] * 10, codes
+    assert set(codes) <= {250, 452}
+    assert b"ENOSPC" in postern.log() or b"out of space" in postern.log()
+    assert len(postern.log()) < 4 << 20
+    disk.clear()
+    until(lambda: outcome(postern, 1000) == 250, 60, "room for mail again")
+    postern.wait_delivered(taken + 1)
+
+
+@needs_root
+def test_refused_reload_leaves_the_ports_alone(new_postern):
+    """The master can read the file of users, the worker cannot: the old ports go on."""
+    postern = new_postern(as_root=True, more='user = "nobody"').start()
+    secret = os.path.join(postern.dir, "users")
+    with open(secret, "w", encoding="ascii") as f:
+        f.write("guest\nanna\n")
+    os.chmod(secret, 0o600)
+    good, old, new = postern.conf_text(), postern.port, free_port()
+    bad = good.replace('"guest", "anna"', f'"{secret}"')
+    bad = bad.replace(f":{old}", f":{new}").replace("/control", "/control2")
+    assert secret in bad and str(new) in bad
+    postern.write_conf(bad)
+    postern.signal(signal.SIGHUP)
+    until(lambda: b"reload_refused" in postern.log(), 60, "the refusal")
+    for _ in range(8):  # every loop has a socket of its own
+        assert accepts(postern, "guest@shop.net")
+    with pytest.raises(OSError):
+        until(lambda: Dialogue(new), 1, "nobody answers")
+    postern.write_conf(good)
+    assert postern.queue() == []
+    # And it is not the end of reloading.
+    os.chmod(secret, 0o644)
+    postern.write_conf(bad)
+    postern.signal(signal.SIGHUP)
+    postern.port = new
+    until(lambda: answers(postern), 60, "the new port")
+    until(lambda: not port_answers(old), 60, "the end of the old port")
+    assert postern.queue() == []
+
+
+def port_answers(port):
+    try:
+        Dialogue(port, greeting=0).socket.close()
+        return True
+    except OSError:
+        return False
+
+
+def test_reload_while_no_worker_runs(postern):
+    """What changes between two workers is in force with the next one, ports too."""
+    for _ in range(4):
+        until(lambda: family(postern.process.pid)[1:], 60, "a worker")
+        worker = family(postern.process.pid)[1]
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: worker not in family(postern.process.pid), 60, "its end")
+    old, postern.port = postern.port, free_port()
+    postern.write_conf()
+    postern.signal(signal.SIGHUP)
+    until(lambda: answers(postern), 60, "the new port")
+    until(lambda: not port_answers(old), 60, "the end of the old port")
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_reload_without_descriptors(new_postern):
+    """A listener that cannot be handed over makes the reload fail, and the next one works."""
+    probe = new_postern("probe").start()
+    used = descriptors(family(probe.process.pid)[1])
+    probe.stop()
+    postern = new_postern(files_max=used + 12).start()
+    worker = family(postern.process.pid)[1]
+    crowd = []
+    try:
+        while descriptors(worker) < used + 12 and len(crowd) < 200:
+            crowd.append(Dialogue(postern.port, greeting=0))
+            crowd[-1].socket.settimeout(0.1)
+            try:
+                crowd[-1].reply()
+            except OSError:
+                pass
+        assert descriptors(worker) == used + 12
+        old, new = postern.port, free_port()
+        postern.write_conf(postern.conf_text().replace(
+            f'"127.0.0.1:{old}"', f'"127.0.0.1:{old}", "127.0.0.1:{new}"'))
+        postern.signal(signal.SIGHUP)
+        until(lambda: b"reload_refused" in postern.log(), 60, "the refusal")
+        assert not port_answers(new)
+    finally:
+        for d in crowd:
+            d.socket.close()
+    until(lambda: answers(postern), 60, "a greeting")
+
+    def reloaded():
+        postern.signal(signal.SIGHUP)
+        try:
+            return until(lambda: port_answers(new), 2, "the new port")
+        except AssertionError:
+            return False  # the crowd was not all gone yet
+    until(reloaded, 60, "the new port")
+    with postern.dialogue() as d:
+        d.say("EHLO me.example.org", 250)
+        d.send(message(1))
+    postern.wait_delivered(1)
