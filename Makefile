@@ -14,7 +14,7 @@ MESON = meson
 endif
 endif
 
-.PHONY: all help run test check bench fuzz install deb clean release asan
+.PHONY: all help run test check bench fuzz model install deb clean release asan
 
 all: release
 
@@ -25,6 +25,7 @@ help:
 	@echo "make check    the rules of the house: layers, sizes, format, references"
 	@echo "make bench    measure against the mail servers that are installed"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make model    all sequences of 6 commands against the model (minutes)"
 	@echo "make install  to PREFIX=$(PREFIX), below DESTDIR"
 	@echo "make deb      build/postern_VERSION_ARCH.deb"
 	@echo "make clean    remove build/ and run/"
@@ -69,6 +70,15 @@ fuzz:
 	@$(MAKE) --no-print-directory build/fuzz/build.ninja
 	ninja -C build/fuzz
 	@tools/run_fuzz $(FUZZ_SECONDS)
+
+build/model/build.ninja:
+	$(MESON) setup build/model --buildtype=release
+
+model:
+	@tools/setup build test
+	@$(MAKE) --no-print-directory build/model/build.ninja
+	ninja -C build/model tests/model
+	@build/model/tests/model 6
 
 install: release
 	@tools/setup install
