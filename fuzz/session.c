@@ -125,7 +125,7 @@ static CO void session_check(struct input *in)
 {
 	struct talk *t = in->talk;
 	uint64_t said, stored = 0, bare = 0;
-	spool_id id;
+	spool_id id = 0;
 
 	if (in->fail_after >= 0)
 		mem_fail_on(in->fail_after, 1);

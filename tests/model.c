@@ -220,7 +220,7 @@ static struct str next_command(struct talk *t)
 
 static void check_content(struct walk *w, const struct message *m)
 {
-	spool_id id;
+	spool_id id = 0;
 
 	buf_clear(&w->want_buf);
 	for (unsigned i = 0; i < m->chunks; i++)

@@ -139,7 +139,7 @@ static void segment(struct play *p, struct str bytes)
 static void check_stored(struct play *p)
 {
 	struct talk *t = &p->talk;
-	spool_id id;
+	spool_id id = 0;
 
 	assert_int_equal(talk_stored(t), p->kept_count);
 	for (size_t i = 0; i < p->kept_count; i++) {

@@ -178,7 +178,7 @@ static inline void talk_content(const struct talk *t, spool_id id, struct buf *r
 
 static inline void talk_forget(const struct talk *t)
 {
-	spool_id id;
+	spool_id id = 0;
 
 	while (talk_oldest(t, &id))
 		assert(t->memory->ops->remove(t->memory, id) == 0);
