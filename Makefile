@@ -17,7 +17,11 @@ MESON = meson
 endif
 endif
 
+<<<<<<< HEAD
 .PHONY: all help run test check bench crash kill fuzz install deb clean release asan
+=======
+.PHONY: all help run test check bench fuzz model install deb clean release asan
+>>>>>>> main
 
 all: release
 
@@ -30,6 +34,7 @@ help:
 	@echo "make crash    POINTS=$(POINTS) simulated power cuts of the spool, from SEED=$(SEED)"
 	@echo "make kill     MESSAGES=$(MESSAGES) received while the server is killed again and again"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make model    all sequences of 6 commands against the model (minutes)"
 	@echo "make install  to PREFIX=$(PREFIX), below DESTDIR"
 	@echo "make deb      build/postern_VERSION_ARCH.deb"
 	@echo "make clean    remove build/ and run/"
@@ -87,6 +92,15 @@ fuzz:
 	@$(MAKE) --no-print-directory build/fuzz/build.ninja
 	ninja -C build/fuzz
 	@tools/run_fuzz $(FUZZ_SECONDS)
+
+build/model/build.ninja:
+	$(MESON) setup build/model --buildtype=release
+
+model:
+	@tools/setup build test
+	@$(MAKE) --no-print-directory build/model/build.ninja
+	ninja -C build/model tests/model
+	@build/model/tests/model 6
 
 install: release
 	@tools/setup install

@@ -220,7 +220,7 @@ static struct str next_command(struct talk *t)
 
 static void check_content(struct walk *w, const struct message *m)
 {
-	spool_id id;
+	spool_id id = 0;
 
 	buf_clear(&w->want_buf);
 	for (unsigned i = 0; i < m->chunks; i++)
@@ -312,6 +312,7 @@ int main(int argc, char **argv)
 	w.talk.next = next_command;
 	w.talk.ctx = &w;
 	(void)clock_gettime(CLOCK_MONOTONIC, &from);
+	talk_quiet();
 	if (loop_run(l, walk_all, &w) < 0)
 		return 2;
 	(void)clock_gettime(CLOCK_MONOTONIC, &to);

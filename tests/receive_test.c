@@ -478,5 +478,6 @@ int main(void)
 		cmocka_unit_test(stopped_but_finished_in_time),
 	};
 
+	talk_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -438,5 +438,6 @@ int main(void)
 		cmocka_unit_test(unasked_content),
 	};
 
+	talk_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,10 +178,16 @@ static inline void talk_content(const struct talk *t, spool_id id, struct buf *r
 
 static inline void talk_forget(const struct talk *t)
 {
-	spool_id id;
+	spool_id id = 0;
 
 	while (talk_oldest(t, &id))
 		assert(t->memory->ops->remove(t->memory, id) == 0);
+}
+
+/* Once, before the first session: a line per message is too much. */
+static inline void talk_quiet(void)
+{
+	(void)!log_open(2, LOG_LOGFMT, LOG_ERROR);
 }
 
 /* A server of one configuration with a spool in memory. Inside a loop. */
@@ -192,7 +198,6 @@ static inline void talk_open(struct talk *t, struct str conf)
 	struct app_options o = { .descriptors_max = 10000, .directory = STR("/nowhere") };
 	struct server_options so = { 0 };
 
-	(void)!log_open(2, LOG_LOGFMT, LOG_ERROR);
 	assert(app_config_load(conf, STR("test"), &o, &diags, &t->config) == 0);
 	arena_done(&arena);
 	if (!t->memory)
@@ -219,7 +224,6 @@ static inline CO void talk_shut(struct talk *t)
 	t->memory->ops->close(t->memory);
 	app_config_drop(t->config);
 	buf_done(&t->said);
-	log_close();
 }
 
 #endif
