@@ -17,11 +17,7 @@ MESON = meson
 endif
 endif
 
-<<<<<<< HEAD
-.PHONY: all help run test check bench crash kill fuzz install deb clean release asan
-=======
-.PHONY: all help run test check bench fuzz model install deb clean release asan
->>>>>>> main
+.PHONY: all help run test check bench crash kill fuzz model install deb clean release asan
 
 all: release
 
