@@ -12,7 +12,7 @@
 #include "spool/disk_mem.h"
 #include "spool/store.h"
 
-enum { MESSAGES = 300, LARGE_EVERY = 40, FAULT_MESSAGES = 40, SEEDS = 1 };
+enum { MESSAGES = 200, LARGE_EVERY = 40, FAULT_MESSAGES = 40, SEEDS = 1 };
 
 /* What was promised about a message, as numbers of events on the disk. */
 struct promise {
