@@ -357,6 +357,20 @@ static CO void attempts_are(struct spool *s, spool_id id, unsigned attempts)
 	assert_int_equal(e.attempts, attempts);
 }
 
+/* The next calls of the disk are the committer's. */
+static void keeper_rests(struct spool *s)
+{
+	struct store *st = CONTAINER_OF(s, struct store, spool);
+	bool busy = true;
+
+	while (busy) {
+		(void)sched_yield();
+		pthread_mutex_lock(&st->index.lock);
+		busy = st->reclaim || !st->spare;
+		pthread_mutex_unlock(&st->index.lock);
+	}
+}
+
 /*
  * Two states of one message go into the same failing flush, the older one written before:
  * they must be written again in their order, or the older one would be the one that the
@@ -372,6 +386,7 @@ static CO void states_in_order(void *arg)
 	assert_int_equal(run_open(r, r->disk, &s), 0);
 	CONTAINER_OF(s, struct store, spool)->backoff_us_least = 1;
 	assert_int_equal(conformance_commit(s, 100, 0, &id), 0);
+	keeper_rests(s);
 	events = disk_mem_events(r->disk);
 	settle_again(s, id);
 	while (disk_mem_events(r->disk) == events) /* until it is written */
@@ -408,6 +423,7 @@ static CO void refused_then_killed(void *arg)
 
 	assert_int_equal(run_open(r, r->disk, &s), 0);
 	assert_int_equal(conformance_commit(s, 100, 0, &id), 0);
+	keeper_rests(s);
 	disk_mem_fail(r->disk, 1, 1, -EIO); /* the flush */
 	assert_true(conformance_commit(s, 100, 1, &refused) < 0);
 	after = disk_mem_cut(r->disk, disk_mem_events(r->disk), CUT_EVERYTHING, 0);
