@@ -7,7 +7,8 @@
  * as it was (4.1.4). */
 struct smtp_reply cmd_helo(struct session *s, struct smtp_command c)
 {
-	CLEANUP(buf_done) struct buf lines = { 0 };
+	char room[SESSION_TEXT_MAX];
+	CLEANUP(buf_done) struct buf lines = BUF_OVER(room);
 	char ip[ADDR_TEXT_MAX];
 	struct str name = c.args;
 	bool esmtp = c.verb == VERB_EHLO;

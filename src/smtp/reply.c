@@ -10,7 +10,7 @@ static size_t plain_run(struct str s)
 {
 	size_t n = 0;
 
-	while (n < s.n && s.p[n] >= ' ' && s.p[n] <= '~')
+	while (n < s.n && (unsigned char)(s.p[n] - ' ') <= '~' - ' ')
 		n++;
 	return n;
 }

@@ -15,8 +15,9 @@ enum {
 	LARGE_BYTES = 64 * 1024,
 	SMALL_KEPT = 128,
 	LARGE_KEPT = 32,
-	SPILL_BYTES = 256 * 1024, /* a draft with a file writes this much at a time */
-	FREE_ASK_US = 100000,     /* how old the figure of free disk space may be */
+	SPILL_BYTES = 256 * 1024,   /* a draft with a file writes this much at a time */
+	FREE_ASK_US = 100000,       /* how old the figure of free disk space may be */
+	ENVELOPE_BYTES_USUAL = 256, /* with the record's header, for one recipient */
 };
 
 struct log_draft {
@@ -258,6 +259,8 @@ static int job_fill(struct log_draft *d, const struct envelope *e)
 	struct job *j = &d->job;
 	bool big = d->file_made;
 
+	if (buf_reserve(&j->bytes, ENVELOPE_BYTES_USUAL) < 0)
+		return j->bytes.err;
 	buf_add_bytes(&j->bytes, room, sizeof(room));
 	envelope_encode(e, &j->bytes);
 	if (j->bytes.err)
