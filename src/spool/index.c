@@ -339,6 +339,7 @@ CO int index_next(struct index *ix, unsigned shard, int64_t deadline_us, spool_i
 void index_ticket_done(struct shard *s, struct ticket *t, int result)
 {
 	t->result = result;
+	list_remove(&t->node);
 	list_push_back(&s->done, &t->node);
 	shard_post(s);
 }

@@ -72,6 +72,8 @@ struct trash {
 struct stock {
 	struct block *small, *large;
 	size_t small_count, large_count;
+	struct group
+		helpers; /* coroutines that see large messages through, see draft.c */
 };
 
 /* What the committer gathers for one write. */
@@ -97,7 +99,11 @@ struct store {
 
 	/* All below: index.lock. */
 	pthread_cond_t committer_wake, keeper_wake;
-	pthread_t committer, keeper;
+	pthread_t committer, keeper, watcher;
+	pthread_cond_t watch_wake;
+	struct list waiting;   /* tickets of commits, oldest first */
+	int64_t busy_since_us; /* the committer is at the disk; 0: it is not */
+	atomic_bool hung;      /* it has been there for too long */
 	bool stop, committer_sleeps;
 	bool check_all;        /* recovery looks at every content; see inspect.h */
 	bool quiet;            /* the caller tells what is wrong; likewise */
@@ -151,6 +157,14 @@ void *committer_main(void *store);
 void store_enqueue(struct store *st, struct job *j); /* gives the lsn */
 void job_free(struct job *j);
 
+struct job *store_job_new(enum job_kind kind, spool_id id); /* NULL: no memory */
+
+/* watch.c: a disk that does not come back. Lock held, but for watch_main. */
+void *watch_main(void *store);
+void store_wait_begin(struct store *st, struct shard *shard, struct ticket *t,
+		      struct ticket **owner);
+void store_disk_back(struct store *st); /* the committer returned from the disk */
+
 /* keeper.c */
 void *keeper_main(void *store);
 
@@ -159,6 +173,9 @@ CO int store_create(struct spool *s, unsigned shard, struct draft **ret);
 CO int store_write(struct draft *d, struct str bytes);
 CO int store_commit(struct draft *d, const struct envelope *e);
 void store_abandon(struct draft *d);
+/* A COMMIT job that nobody waits for any more, with its draft; file_too: and what of it
+ * is in big/. Lock held; not on the loop. */
+void store_orphan_free(struct store *st, struct job *j, bool file_too);
 
 /* content.c */
 /* All of `into` from an offset of a pinned segment, through the pool if need be. */
