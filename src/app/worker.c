@@ -69,7 +69,9 @@ static CO int open_spool(struct worker *w)
 				       .inline_bytes_max = s->inline_bytes_max,
 				       .draft_memory_bytes = s->draft_memory_bytes,
 				       .free_bytes_min = s->free_bytes_min,
-				       .commit_us = s->commit_us };
+				       .commit_us = s->commit_us,
+				       .wait_us_max = w->config->set.queue.retry_max_us *
+						      2 };
 	int64_t last_us = loop_after_ms(SPOOL_WAIT_MS);
 	int e = str_to_cstr(s->path, path, sizeof(path));
 

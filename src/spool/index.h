@@ -65,7 +65,9 @@ struct shard {
 	struct loop *loop; /* learned at the first create() or next(); NULL: nobody yet */
 	struct waiter next;
 	struct post post;
-	bool posted, look;
+	bool posted, look, clock_known;
+	int64_t clock_us; /* of the wall clock before the monotonic one, at the last look
+			   */
 	struct list done; /* tickets */
 };
 

@@ -12,6 +12,7 @@ enum {
 	DRAFT_MEMORY_BYTES = 256 * 1024 * 1024,
 	BACKOFF_US_LEAST = 100000,
 	COMMIT_US_MAX = 30000000,
+	WAIT_DAYS_MAX = 14,
 	CLOSE_TRIES = 5,
 };
 
@@ -29,6 +30,8 @@ static void options_fill(struct store *st, const struct spool_log_options *o)
 		mine->inline_bytes_max = INLINE_BYTES_MAX;
 	if (mine->inline_bytes_max > mine->segment_bytes / 4)
 		mine->inline_bytes_max = mine->segment_bytes / 4;
+	if (!mine->wait_us_max)
+		mine->wait_us_max = WAIT_DAYS_MAX * 86400 * USEC_PER_SEC;
 	if (!mine->commit_us)
 		mine->commit_us = COMMIT_US_MAX;
 	if (!mine->draft_memory_bytes)
@@ -155,6 +158,7 @@ CO int store_open(struct disk *d, const struct spool_log_options *o,
 		return rc;
 	st->problem = problem;
 	st->problem_ctx = ctx;
+	st->opened_wall_us = loop_wall_us();
 	rc = d->ops->lock(d);
 	if (!rc)
 		rc = pool_run(o->pool, recover_job, st, "recovering the spool");

@@ -466,6 +466,14 @@ static int big_take(void *ctx, const char *name)
 	return 0;
 }
 
+/* Written while the clock was ahead of what it says now: tried now, not in years. */
+static void due_check(const struct store *st, struct item *it)
+{
+	if (st->opened_wall_us &&
+	    it->due.key - st->options.wait_us_max > st->opened_wall_us)
+		it->due.key = st->opened_wall_us;
+}
+
 /* Files of large messages against their records, both ways. */
 static int big_recover(struct recovery *r)
 {
@@ -481,6 +489,7 @@ static int big_recover(struct recovery *r)
 			it->flags |= ITEM_HELD;
 		}
 		it->flags = (uint16_t)(it->flags & ~ITEM_FILE_SEEN);
+		due_check(st, it);
 		index_count(&st->index, it);
 	}
 	return rc;

@@ -104,7 +104,8 @@ struct spool_log_options {
 	uint64_t inline_bytes_max;   /* 0: 1 MiB; larger content gets a file */
 	uint64_t draft_memory_bytes; /* 0: 256 MiB; beyond it drafts spill early */
 	int64_t commit_us;           /* 0: 30 s; a disk that takes longer hangs */
-	uint64_t free_bytes_min;     /* less free disk: new drafts are -ENOSPC */
+	int64_t wait_us_max;     /* longest wait that a due time can mean; 0: 14 days */
+	uint64_t free_bytes_min; /* less free disk: new drafts are -ENOSPC */
 };
 
 /*

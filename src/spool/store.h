@@ -124,7 +124,8 @@ struct store {
 	struct list trash;
 	bool reclaim; /* something may be reclaimable */
 	uint64_t commits, flushes, corrupt;
-	uint64_t big_bytes; /* content in files of its own */
+	int64_t opened_wall_us; /* 0: this is a look, due times stay as they are */
+	uint64_t big_bytes;     /* content in files of its own */
 	void (*problem)(void *ctx, struct str line);
 	void *problem_ctx;
 };
