@@ -35,7 +35,7 @@ static CO void first_run(void *arg)
 	struct envelope e;
 	spool_id id, due;
 
-	assert_int_equal(conformance_commit(s, 500, 1, &id), 0);
+	assert_int_equal(conformance_commit(s, 500, 2, &id), 0);
 	assert_int_equal(s->ops->next(s, 0, DEADLINE_NEVER, &due), 0);
 	assert_int_equal(s->ops->load(s, due, &a, &e), 0);
 	assert_int_equal(s->ops->settle(s, due, &e, loop_wall_us() + HOUR), 0);
