@@ -382,6 +382,10 @@ static int segment_roll(struct store *st, uint64_t bytes)
 	pthread_mutex_unlock(&st->index.lock);
 	if (!s)
 		rc = store_segment_make(st, 0, want, &s);
+	while (rc == -ENOSPC && want / 4 >= SEGMENT_BYTES_LEAST + bytes * 2) {
+		want /= 4; /* what little there is */
+		rc = store_segment_make(st, 0, want, &s);
+	}
 	if (rc < 0)
 		return rc;
 	rc = segment_seal(st);
@@ -414,7 +418,9 @@ static bool job_fits(struct store *st, const struct job *j, bool last_room)
 
 	if (!s)
 		return j->kind == JOB_BARRIER;
-	room = s->capacity - (last_room ? 0 : st->options.segment_bytes / 64);
+	room = st->options.segment_bytes < s->capacity ? st->options.segment_bytes
+						       : s->capacity;
+	room = s->capacity - (last_room ? 0 : room / 64);
 	return s->end + job_bytes(j) <= room;
 }
 

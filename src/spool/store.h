@@ -44,8 +44,10 @@ struct segment {
 	bool failed;    /* a write or flush failed: counts only up to `flushed` */
 	bool end_told;  /* a flushed END record in another segment says so */
 	bool holds_end; /* has END records: goes after those that they speak of */
-	bool stuck;     /* reclaiming it failed lately */
+	bool stuck;     /* it cannot be read: nothing is copied out of it in this run */
 };
+
+enum { SEGMENT_BYTES_LEAST = 64 * 1024 };
 
 enum job_kind { JOB_COMMIT, JOB_STATE, JOB_REMOVE, JOB_BARRIER };
 
