@@ -353,6 +353,7 @@ static int segment_seal(struct store *st)
 		rc = run_flush(st, &none);
 	if (rc < 0)
 		return rc;
+	store_seal(st, s);
 	(void)st->disk->ops->truncate(st->disk, s->file, (int64_t)s->end);
 	pthread_mutex_lock(&st->index.lock);
 	s->state = SEGMENT_SEALED;

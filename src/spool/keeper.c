@@ -151,9 +151,12 @@ static int survivors_room(struct store *st, uint64_t bytes, struct moves *m)
 		rc = s->flushed == s->end ? 0 : st->disk->ops->sync(st->disk, s->file);
 		if (rc < 0)
 			return rc;
-		(void)st->disk->ops->truncate(st->disk, s->file, (int64_t)s->end);
 		pthread_mutex_lock(&st->index.lock);
 		s->flushed = s->end;
+		pthread_mutex_unlock(&st->index.lock);
+		store_seal(st, s);
+		(void)st->disk->ops->truncate(st->disk, s->file, (int64_t)s->end);
+		pthread_mutex_lock(&st->index.lock);
 		s->state = SEGMENT_SEALED;
 		st->survivors = NULL;
 		pthread_mutex_unlock(&st->index.lock);
@@ -291,7 +294,8 @@ static int step_move(struct store *st, struct segment *from, const struct walk_s
 
 	if (step->record.type == RECORD_REMOVE)
 		return tomb_copy(st, from, step, m);
-	if (step->record.type == RECORD_END || !step_alive(st, from, step, &mv))
+	if (step->record.type == RECORD_END || step->record.type == RECORD_SEAL ||
+	    !step_alive(st, from, step, &mv))
 		return 0;
 	rc = move_copy(st, from, step, m, &mv);
 	if (!rc) {

@@ -241,10 +241,13 @@ static int close_job(void *arg)
 	pthread_join(st->watcher, NULL);
 	open[0] = st->current;
 	open[1] = st->survivors;
-	for (size_t i = 0; i < COUNT_OF(open); i++)
-		if (open[i])
-			(void)st->disk->ops->truncate(st->disk, open[i]->file,
-						      (int64_t)open[i]->end);
+	for (size_t i = 0; i < COUNT_OF(open); i++) {
+		if (!open[i])
+			continue;
+		store_seal(st, open[i]);
+		(void)st->disk->ops->truncate(st->disk, open[i]->file,
+					      (int64_t)open[i]->end);
+	}
 	if (st->spare && st->current) { /* else it keeps the ids rising */
 		store_segment_name(st->spare->head.number, name);
 		(void)st->disk->ops->unlink(st->disk, name);

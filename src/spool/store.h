@@ -151,6 +151,12 @@ MUST_USE int store_tomb(struct segment *s, uint64_t about);
 uint64_t store_content_bytes(const struct item *it);
 /* Write END records about segments that failed, flushed. Without the lock. */
 MUST_USE int store_tell_ends(struct store *st, struct segment *s);
+/*
+ * Say on disk that s, flushed to its end, ends here in order: what is damaged in it from
+ * now on is damage and no torn write. Without it nothing is lost, so a failure is none.
+ * Without the lock; for the owner of s.
+ */
+void store_seal(struct store *st, struct segment *s);
 /* Bytes of a record at s->end; advances it. Without the lock; for the owner of s. */
 MUST_USE int store_append(struct store *st, struct segment *s, struct record *r,
 			  struct str envelope, struct str content);
