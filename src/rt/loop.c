@@ -117,6 +117,14 @@ int64_t loop_wall_us(void)
 	return l->wall_us;
 }
 
+void loop_wall_jump(int64_t by_us)
+{
+	struct loop *l = loop_self();
+
+	assert(l->virtual_clock);
+	l->wall_us += by_us;
+}
+
 int64_t loop_after_ms(int64_t ms)
 {
 	int64_t us, at;
