@@ -52,6 +52,7 @@ class Postfix(Mailer):
     says = "writes one queue file per message and syncs it"
     package = "postfix"
     modes = ("hold", "maildir", "relay")
+    idle_max = 300  # a process for each
     users = {"postfix": 64101, "postdrop": 64102}
     queues = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming",
               "private", "saved", "trace")
@@ -120,6 +121,7 @@ class OpenSmtpd(Mailer):
     says = "writes two files per message, syncs nothing"
     package = "opensmtpd"
     modes = ("hold", "maildir", "relay")
+    idle_max = 300
     users = {"opensmtpd": 64103, "opensmtpq": 64104}
 
     def prepare(self, next_port):
@@ -138,8 +140,13 @@ match from any for domain "shop.net" action "it"
 
     def command(self):
         # Held: the agents of mailboxes are told to pause.
-        pause = "until smtpctl pause mda; do sleep 0.1; done" if self.mode == "hold" else ":"
-        return ["sh", "-c", f"smtpd -F -f /etc/smtpd.conf & {pause}; wait"]
+        group = self.users["opensmtpq"]
+        pause = f"until setpriv --regid {group} --clear-groups smtpctl pause mda 2>/dev/null; " \
+                "do sleep 0.1; done" if self.mode == "hold" else ":"
+        return ["sh", "-c", f"smtpd -F -f /etc/smtpd.conf & {pause}; touch /var/tmp/ready; wait"]
+
+    def ready(self):
+        return os.path.exists(self.jail.path("var/tmp/ready"))
 
 
 class Exim(Mailer):
@@ -147,6 +154,7 @@ class Exim(Mailer):
     says = "writes two files per message and syncs both; a process per connection"
     package = "exim4-daemon-light"
     modes = ("hold", "maildir", "relay")
+    idle_max = 300  # a process for each
     users = {"Debian-exim": 64105}
 
     def prepare(self, next_port):
@@ -200,6 +208,7 @@ class Haraka(Mailer):
     name = "Haraka"
     says = "writes one queue file per message and syncs it"
     modes = ("hold", "relay")
+    idle_max = 2000
 
     def home(self):
         for base in (os.path.join(self.peers, "node_modules"), "/usr/lib/node_modules",

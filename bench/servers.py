@@ -42,7 +42,7 @@ def count_files(path):
 class Server:
     name = says = ""
     modes = ()
-    rcpt = "guest@shop.net"
+    idle_max = 1000000  # idle sessions that it is asked to hold
 
     def __init__(self, work, peers):
         self.dir, self.peers = os.path.join(work, self.name), peers
@@ -56,7 +56,8 @@ class Server:
         began = time.monotonic()
         try:
             pid = self.launch(next_port)
-            until(lambda: self.ended() or answers(self.port), START_SECONDS_MAX, "a 220")
+            until(lambda: self.ended() or (answers(self.port) and self.ready()),
+                  START_SECONDS_MAX, "a 220")
         except (TooLate, OSError, AssertionError) as e:
             self.stop()
             raise CannotStart(f"{e}; {self.last_words()}") from e
@@ -82,6 +83,9 @@ class Server:
 
     def trace_path(self):
         return os.path.join(self.dir, "var", "tmp", "strace")
+
+    def ready(self):
+        return True
 
     def flushes(self):
         """So far, when started with traced=True."""
@@ -133,7 +137,6 @@ class Raw(Process):
     modes = ("hold",)
 
     def launch(self, _next_port):
-        # --kill: strace must not leave it behind when it is killed itself
         log = os.path.join(self.dir, "raw")
         command = [RAW, "-p", str(self.port), "-d", log]
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -154,6 +157,7 @@ class SmtpSink(Process):
     says = "stores nothing"
     modes = ("forget",)
     sessions_max = 20000
+    idle_max = 2000
 
     def missing(self):
         path = os.path.join(self.peers, "bin", "smtp-sink")
