@@ -32,6 +32,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "load_text.h"
 
 enum {
 	REPLY_BYTES_MAX = 1024,
@@ -76,8 +77,7 @@ static struct {
 	size_t opened, live, ready, dropped, failed, connections;
 	uint64_t begun, accepted;
 	int64_t start_us, last_us, stop_us; /* stop: nothing is begun any more */
-	struct str mail, rcpt, group, body; /* group: MAIL, RCPT, DATA */
-	struct str body_group, body_quit;   /* as pipelined: with what follows the dot */
+	struct load_texts texts;
 	struct times dot, whole;
 	char error[128];
 } load = {
@@ -91,8 +91,6 @@ static struct {
 };
 
 static const struct str ehlo = STR_INIT("EHLO load.place.org\r\n");
-static const struct str quit = STR_INIT("QUIT\r\n");
-static const struct str data = STR_INIT("DATA\r\n");
 
 static int64_t now_us(void)
 {
@@ -249,12 +247,12 @@ static void message_begin(struct session *s)
 {
 	if (!may_begin()) {
 		s->awaits = QUIT;
-		say(s, quit);
+		say(s, load.texts.quit);
 		return;
 	}
 	load.begun++;
 	s->awaits = MAIL;
-	say(s, load.mode == PIPELINED ? load.group : load.mail);
+	say(s, load.mode == PIPELINED ? load.texts.group : load.texts.mail);
 }
 
 static void say_content(struct session *s)
@@ -262,12 +260,12 @@ static void say_content(struct session *s)
 	s->awaits = DOT;
 	s->dot_us = now_us();
 	if (load.mode != PIPELINED) {
-		say(s, load.body);
+		say(s, load.texts.body);
 		return;
 	}
 	s->last = !may_begin();
 	load.begun += !s->last;
-	say(s, s->last ? load.body_quit : load.body_group);
+	say(s, s->last ? load.texts.body_quit : load.texts.body_group);
 }
 
 static void accepted(struct session *s)
@@ -284,7 +282,7 @@ static void accepted(struct session *s)
 		return;
 	}
 	s->awaits = QUIT;
-	say(s, quit);
+	say(s, load.texts.quit);
 }
 
 static void session_ready(struct session *s)
@@ -295,6 +293,7 @@ static void session_ready(struct session *s)
 	}
 	s->awaits = NOTHING;
 	load.ready++;
+	load.last_us = now_us();
 }
 
 /* The reply that was awaited has come. False: the session is over. */
@@ -316,12 +315,12 @@ static bool answered(struct session *s)
 	case MAIL:
 		s->awaits = RCPT;
 		if (lockstep)
-			say(s, load.rcpt);
+			say(s, load.texts.rcpt);
 		break;
 	case RCPT:
 		s->awaits = DATA;
 		if (lockstep)
-			say(s, data);
+			say(s, load.texts.data);
 		break;
 	case DATA:
 		say_content(s);
@@ -407,15 +406,20 @@ static void print_load(void)
 
 static int run_load(void)
 {
-	int64_t cut_us;
+	int64_t cut_us, quit_us;
 
 	for (load.opened = 0; load.opened < load.sessions; load.opened++)
 		session_open(&load.all[load.opened]);
 	cut_us = load.stop_us + GRACE_S * USEC_PER_SEC;
-	while (load.live && now_us() < cut_us)
+	while (load.live && now_us() < cut_us) {
 		turn(200);
+		quit_us = load.last_us + USEC_PER_SEC; /* for QUIT to be answered */
+		if (!may_begin() && load.accepted + load.failed >= load.begun &&
+		    quit_us < cut_us)
+			cut_us = quit_us;
+	}
 	print_load();
-	return load.failed || load.live;
+	return load.failed || load.accepted < load.begun;
 }
 
 static bool stdin_ended(void)
@@ -442,74 +446,42 @@ static void trickle(void)
 	}
 }
 
+static bool all_opened(void)
+{
+	int64_t since_us = load.last_us > load.start_us ? load.last_us : load.start_us;
+
+	return load.ready + load.failed >= load.sessions ||
+	       now_us() - since_us > GRACE_S * USEC_PER_SEC; /* no more are let in */
+}
+
+static void print_opened(void)
+{
+	printf("ready=%zu failed=%zu seconds=%.3f error=%s\n", load.ready, load.failed,
+	       (double)(load.last_us - load.start_us) / 1e6,
+	       load.error[0] ? load.error : "-");
+	(void)fflush(stdout);
+}
+
 /* Open them, say how many are ready, and hold them until stdin or the time ends. */
 static int run_held(void)
 {
 	bool told = false;
 
+	load.last_us = load.start_us;
 	while (now_us() < load.stop_us && !stdin_ended()) {
-		while (load.opened < load.sessions && load.failed < FAILURES_MAX &&
-		       load.live - load.ready < OPENING_MAX)
+		while (!told && load.opened < load.sessions &&
+		       load.failed < FAILURES_MAX && load.live - load.ready < OPENING_MAX)
 			session_open(&load.all[load.opened++]);
 		turn(load.opened < load.sessions ? 10 : 1000 / TICKS_PER_S);
 		if (load.mode == SLOW)
 			trickle();
-		if (told || load.ready + load.failed < load.sessions)
-			continue;
-		told = true;
-		printf("ready=%zu failed=%zu seconds=%.3f error=%s\n", load.ready,
-		       load.failed, (double)(now_us() - load.start_us) / 1e6,
-		       load.error[0] ? load.error : "-");
-		(void)fflush(stdout);
+		if (!told && all_opened()) {
+			told = true;
+			print_opened();
+		}
 	}
 	printf("held=%zu dropped=%zu\n", load.ready, load.dropped);
 	return 0;
-}
-
-static struct str text(const char *before, const char *word, const char *after)
-{
-	size_t n = strlen(before) + strlen(word) + strlen(after);
-	char *p = need(n + 1);
-
-	(void)snprintf(p, n + 1, "%s%s%s", before, word, after);
-	return str_of(p, n);
-}
-
-static struct str join(struct str a, struct str b)
-{
-	char *p = need(a.n + b.n);
-
-	memcpy(p, a.p, a.n);
-	memcpy(p + a.n, b.p, b.n);
-	return str_of(p, a.n + b.n);
-}
-
-/* Header, lines of 76 characters, dot: load.bytes in all, without the dot's line. */
-static struct str make_body(void)
-{
-	enum { LINE = 78 };
-	struct str head = text("From: <", load.sender,
-			       ">\r\nSubject: a load of mail\r\nMIME-Version: 1.0\r\n"
-			       "Content-Type: text/plain\r\n\r\n");
-	size_t n = load.bytes > head.n + LINE ? load.bytes : head.n + LINE;
-	char *p = need(n + 3);
-
-	memcpy(p, head.p, head.n);
-	memset(p + head.n, 'x', n - head.n);
-	for (size_t at = head.n + LINE; at < n - 3; at += LINE)
-		memcpy(p + at - 2, "\r\n", 2);
-	memcpy(p + n - 2, "\r\n.\r\n", 5);
-	return str_of(p, n + 3);
-}
-
-static void make_texts(void)
-{
-	load.mail = text("MAIL FROM:<", load.sender, ">\r\n");
-	load.rcpt = text("RCPT TO:<", load.recipient, ">\r\n");
-	load.group = join(join(load.mail, load.rcpt), data);
-	load.body = make_body();
-	load.body_group = join(load.body, load.group);
-	load.body_quit = join(load.body, quit);
 }
 
 static uint64_t number(const char *arg)
@@ -576,7 +548,8 @@ int main(int argc, char **argv)
 	}
 	if (load.mode <= PIPELINED && load.sessions > load.messages)
 		load.sessions = load.messages;
-	make_texts();
+	if (load_texts_make(&load.texts, load.sender, load.recipient, load.bytes) < 0)
+		die("memory");
 	load.all = need((load.sessions + 1) * sizeof(*load.all));
 	load.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (load.epoll < 0)

@@ -122,12 +122,14 @@ class OpenSmtpd(Mailer):
     package = "opensmtpd"
     modes = ("hold", "maildir", "relay")
     idle_max = 300
+    pipelining = False
     users = {"opensmtpd": 64103, "opensmtpq": 64104}
 
     def prepare(self, next_port):
         action = f"relay host smtp://127.0.0.1:{next_port}" if self.mode == "relay" \
             else 'maildir "/var/mail/guest"'
-        self.jail.write("etc/smtpd.conf", f"""listen on 127.0.0.1 port {self.port} hostname mx.example.org
+        self.jail.write("etc/smtpd.conf", f"""smtp limit max-mails 1000000
+listen on 127.0.0.1 port {self.port} hostname mx.example.org
 action "it" {action}
 match from any for domain "shop.net" action "it"
 """)

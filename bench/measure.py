@@ -182,12 +182,23 @@ def load_command(port, **options):
     return command
 
 
+def load_start(port, **options):
+    return subprocess.Popen(load_command(port, **options), stdin=subprocess.DEVNULL, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def figures_of(process):
+    """Of a generator that has ended, or is about to."""
+    if not hasattr(process, "figures"):
+        out, trouble = process.communicate(timeout=LOAD_SECONDS_MAX)
+        if not out:
+            raise RuntimeError(f"the load generator: {trouble.strip()}")
+        process.figures = words(out)
+    return process.figures
+
+
 def load(port, **options):
-    done = subprocess.run(load_command(port, **options), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=LOAD_SECONDS_MAX, check=False)
-    if not done.stdout:
-        raise RuntimeError(f"the load generator: {done.stderr.strip()}")
-    return words(done.stdout)
+    return figures_of(load_start(port, **options))
 
 
 class Held:
