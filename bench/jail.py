@@ -37,7 +37,10 @@ done
 mkdir dev/shm
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 mount -t proc proc proc
-[ ! -d "$dir/more" ] || { mkdir opt; mount --rbind "$(readlink -f "$dir/more")" opt; }
+if [ -d "$dir/more" ]; then
+    mkdir -p opt/node_modules
+    mount --rbind "$(readlink -f "$dir/more")" opt/node_modules
+fi
 hostname mx.example.org
 chroot . "$@" &
 wait
@@ -53,7 +56,7 @@ GUEST = 64110
 
 class Jail:
     """dir: made anew. users: {name: number}, each with a group of that name and number.
-    more: a directory that is seen as /opt."""
+    more: a directory that is seen as /opt/node_modules."""
 
     def __init__(self, directory, tree, users, more=None):
         shutil.rmtree(directory, ignore_errors=True)

@@ -53,15 +53,15 @@ int load_texts_make(struct load_texts *ret, const char *sender, const char *reci
 		    size_t bytes)
 {
 	struct load_texts t = { .data = STR("DATA\r\n"), .quit = STR("QUIT\r\n") };
-	struct str head, both;
 
 	if (text(&t.mail, "MAIL FROM:<", sender, ">\r\n") < 0 ||
 	    text(&t.rcpt, "RCPT TO:<", recipient, ">\r\n") < 0 ||
-	    text(&head, "From: <", sender,
+	    text(&t.head, "From: <", sender,
 		 ">\r\nSubject: a load of mail\r\nMIME-Version: 1.0\r\n"
 		 "Content-Type: text/plain\r\n\r\n") < 0 ||
-	    join(&both, t.mail, t.rcpt) < 0 || join(&t.group, both, t.data) < 0 ||
-	    make_body(&t.body, head, bytes) < 0 ||
+	    join(&t.mail_rcpt, t.mail, t.rcpt) < 0 ||
+	    join(&t.group, t.mail_rcpt, t.data) < 0 ||
+	    make_body(&t.body, t.head, bytes) < 0 ||
 	    join(&t.body_group, t.body, t.group) < 0 ||
 	    join(&t.body_quit, t.body, t.quit) < 0)
 		return -ENOMEM;

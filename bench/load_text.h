@@ -6,6 +6,7 @@
 
 struct load_texts {
 	struct str mail, rcpt, data, quit;
+	struct str head, mail_rcpt;       /* what the others are made of */
 	struct str group;                 /* MAIL, RCPT, DATA */
 	struct str body;                  /* with the dot */
 	struct str body_group, body_quit; /* pipelined: with what follows the dot */

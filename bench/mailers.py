@@ -245,6 +245,6 @@ class Haraka(Mailer):
 }}
 exports.hook_get_mx = (next) => next(OK, {{ priority: 0, exchange: '127.0.0.1', port: {next_port} }})
 """)
-        node = "exec node /opt/Haraka/bin/haraka -c /var/haraka"
+        node = "exec node /opt/node_modules/Haraka/bin/haraka -c /var/haraka"
         self.jail.start([*self.strace("/var/tmp/strace"), "sh", "-c", "cd /var/haraka; " + node])
         return self.jail.process.pid

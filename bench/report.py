@@ -52,7 +52,7 @@ def milliseconds(us):
 
 def rate_rows(r, servers):
     rows = []
-    for key, _, title, options in RATES:
+    for key, _, title, _ in RATES:
         for server in servers:
             if r.median(key, server.name, "rate") is None:
                 continue
@@ -62,8 +62,9 @@ def rate_rows(r, servers):
             written = [number(r.median(key, server.name, f)) for f in ("written", "device")]
             rows.append((title, server.name, rate, *times, number(cpu), *written, server.says))
             title = ""
-            if options.get("l") == MIB:
-                rows[-1] = (*rows[-1][:2], rate + " MB/s", *rows[-1][3:])
+            accepted = r.median(key, server.name, "accepted_rate")
+            if accepted:
+                rows[-1] = (*rows[-1][:2], f"{rate}, {number(accepted)} accepted", *rows[-1][3:])
     return rows
 
 

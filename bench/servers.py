@@ -3,6 +3,7 @@
 Modes: `hold` – accepted and kept, not delivered while we measure; `maildir` – delivered to
 the mailbox of guest@shop.net; `relay` – sent on to next_port; `forget` – stored nowhere.
 """
+import json
 import os
 import shutil
 import socket
@@ -92,6 +93,8 @@ class Server:
         """So far, when started with traced=True."""
         with open(self.trace_path(), encoding="utf-8", errors="replace") as f:
             return sum(1 for line in f if "sync" in line and "resumed>" not in line)
+
+    counts_flushes = False  # by itself: no strace is needed
 
     def delivered(self):
         return count_files(os.path.join(self.dir, "var", "mail", "guest", "new"))
@@ -184,6 +187,7 @@ class Postern(Server):
     name = "Postern"
     says = "appends message and envelope to its log; one fdatasync for all that wait"
     modes = ("hold", "maildir", "relay")
+    counts_flushes = True
     held = None
 
     def __init__(self, work, peers):
@@ -216,7 +220,6 @@ limits {{ connections_per_address = 0 }}
                 os.mkdir(os.path.join(self.dir, name))
                 self.held.own(os.path.join(self.dir, name))
         self.held.port = self.port
-        self.held.before = self.strace(self.trace_path())
         self.held.write_conf(self.conf(next_port))
         self.held.start()
         return self.held.process.pid
@@ -228,10 +231,14 @@ limits {{ connections_per_address = 0 }}
         if self.held and self.held.process and self.held.process.poll() is None:
             self.held.kill()
 
-    def stop_in_order(self):
-        self.held.stop()
-        self.meter.end()
-        self.meter = None
+    def flushes(self):
+        """Its own counter."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(START_SECONDS_MAX)
+            s.connect(os.path.join(self.dir, "control"))
+            s.sendall(b'{"do":"stats"}\n')
+            with s.makefile("rb") as lines:
+                return json.loads(lines.readline())["flushes"]
 
     def last_words(self):
         return self.held.log_tail()[-200:] if self.held else ""
