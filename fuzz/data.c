@@ -31,7 +31,7 @@ static void read_simply(struct str in, struct result *r)
 {
 	const char *at;
 
-	while (in.n && (at = memmem(in.p, in.n, "\r\n", 2))) {
+	while (in.p && (at = memmem(in.p, in.n, "\r\n", 2))) {
 		struct str line = str_sub(in, 0, (size_t)(at - in.p));
 
 		in = str_skip(in, line.n + 2);

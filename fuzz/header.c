@@ -35,7 +35,7 @@ static void read_simply(struct str in, struct mime_header_watch *w)
 {
 	const char *at;
 
-	while (in.n && (at = memmem(in.p, in.n, "\r\n", 2))) {
+	while (in.p && (at = memmem(in.p, in.n, "\r\n", 2))) {
 		struct str line = str_sub(in, 0, (size_t)(at - in.p));
 
 		if (line.n == 0) {

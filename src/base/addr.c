@@ -2,10 +2,10 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/fmt.h"
 #include "base/hash.h"
 
 static struct sockaddr_in *v4(struct addr *a)
@@ -122,10 +122,32 @@ bool addr_prefix_match(const struct addr_prefix *p, const struct addr *a)
 	       ((unsigned char)(want.p[whole] ^ have.p[whole]) >> (8 - rest)) == 0;
 }
 
+/* inet_ntop goes through sprintf; this is asked for several times for each message. */
+static struct str v4_text(const char ip[4], char ret[ADDR_TEXT_MAX])
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned v = (unsigned char)ip[i];
+
+		if (i)
+			ret[n++] = '.';
+		if (v >= 100)
+			ret[n++] = (char)('0' + v / 100);
+		if (v >= 10)
+			ret[n++] = (char)('0' + v / 10 % 10);
+		ret[n++] = (char)('0' + v % 10);
+	}
+	ret[n] = 0;
+	return str_of(ret, n);
+}
+
 struct str addr_ip_text(const struct addr *a, char ret[ADDR_TEXT_MAX])
 {
 	struct str ip = ip_bytes(a);
 
+	if (ip.n == 4)
+		return v4_text(ip.p, ret);
 	if (ip.n == 0 || !inet_ntop(a->ss.ss_family, ip.p, ret, ADDR_TEXT_MAX))
 		return addr_text(a, ret);
 	return str_from(ret);
@@ -133,24 +155,23 @@ struct str addr_ip_text(const struct addr *a, char ret[ADDR_TEXT_MAX])
 
 struct str addr_text(const struct addr *a, char ret[ADDR_TEXT_MAX])
 {
-	char ip[INET6_ADDRSTRLEN];
+	char ip[ADDR_TEXT_MAX];
 	struct sockaddr_un un = { 0 };
 
 	switch (a->ss.ss_family) {
 	case AF_UNIX:
 		memcpy(&un, &a->ss, sizeof(un));
-		(void)snprintf(ret, ADDR_TEXT_MAX, "unix:%.*s", (int)sizeof(un.sun_path),
+		(void)fmt_text(ret, ADDR_TEXT_MAX, "unix:%.*s", (int)sizeof(un.sun_path),
 			       un.sun_path);
 		break;
 	case AF_INET:
 	case AF_INET6:
-		inet_ntop(a->ss.ss_family, ip_bytes(a).p, ip, sizeof(ip));
-		(void)snprintf(ret, ADDR_TEXT_MAX,
-			       a->ss.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", ip,
-			       addr_port(a));
+		(void)fmt_text(ret, ADDR_TEXT_MAX,
+			       a->ss.ss_family == AF_INET6 ? "[%.*s]:%u" : "%.*s:%u",
+			       STR_ARG(addr_ip_text(a, ip)), addr_port(a));
 		break;
 	default:
-		(void)snprintf(ret, ADDR_TEXT_MAX, "none");
+		(void)fmt_text(ret, ADDR_TEXT_MAX, "none");
 	}
 	return str_from(ret);
 }

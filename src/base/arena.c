@@ -1,9 +1,9 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/fmt.h"
 #include "base/mem.h"
 
 enum { CHUNK_BYTES_FIRST = 1008, CHUNK_BYTES = 4080, ALIGN = 16 };
@@ -73,16 +73,16 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
 	va_list args, again;
 	struct str ret = STR_NONE;
 	char *p;
-	int n;
+	size_t n;
 
 	va_start(args, fmt);
 	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, args);
+	n = fmt_text_v(NULL, 0, fmt, args);
 	va_end(args);
-	p = n >= 0 ? arena_alloc(a, (size_t)n + 1) : NULL;
+	p = arena_alloc(a, n + 1);
 	if (p) {
-		(void)vsnprintf(p, (size_t)n + 1, fmt, again);
-		ret = (struct str){ p, (size_t)n };
+		(void)fmt_text_v(p, n + 1, fmt, again);
+		ret = (struct str){ p, n };
 	}
 	va_end(again);
 	return ret;

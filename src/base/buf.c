@@ -1,14 +1,14 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "base/fmt.h"
 #include "base/mem.h"
 
 void buf_done(struct buf *b)
 {
-	mem_free(b->p);
+	if (!b->borrowed)
+		mem_free(b->p);
 	*b = (struct buf){ .bytes_max = b->bytes_max };
 }
 
@@ -34,9 +34,12 @@ static int reserve(struct buf *b, size_t n, size_t spare)
 	cap = b->cap ? b->cap : 64;
 	while (cap < want)
 		cap *= 2;
-	p = mem_realloc(b->p, cap);
+	p = b->borrowed ? mem_alloc(cap) : mem_realloc(b->p, cap);
 	if (!p)
 		return b->err = -ENOMEM;
+	if (b->borrowed && b->n)
+		memcpy(p, b->p, b->n);
+	b->borrowed = false;
 	b->p = p;
 	b->cap = cap;
 	return 0;
@@ -47,7 +50,7 @@ int buf_reserve(struct buf *b, size_t n)
 	return reserve(b, n, 0);
 }
 
-void buf_add_bytes(struct buf *b, const void *p, size_t n)
+void buf_add_slow(struct buf *b, const void *p, size_t n)
 {
 	if (n == 0 || buf_reserve(b, n) < 0)
 		return;
@@ -55,40 +58,25 @@ void buf_add_bytes(struct buf *b, const void *p, size_t n)
 	b->n += n;
 }
 
-void buf_add(struct buf *b, struct str s)
-{
-	buf_add_bytes(b, s.p, s.n);
-}
-
-void buf_add_c(struct buf *b, char c)
-{
-	buf_add_bytes(b, &c, 1);
-}
-
 void buf_add_u64(struct buf *b, uint64_t v)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[FMT_U64_BYTES], *at = fmt_u64(v, digits);
 
-	do {
-		digits[--at] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	buf_add_bytes(b, digits + at, sizeof(digits) - at);
+	buf_add_bytes(b, at, (size_t)(digits + sizeof(digits) - at));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list args, again;
-	int n;
+	size_t n;
 
 	va_start(args, fmt);
 	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, args);
+	n = fmt_text_v(NULL, 0, fmt, args);
 	va_end(args);
-	if (n >= 0 && reserve(b, (size_t)n, 1) == 0) {
-		(void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
-		b->n += (size_t)n;
+	if (reserve(b, n, 1) == 0) {
+		(void)fmt_text_v(b->p + b->n, n + 1, fmt, again);
+		b->n += n;
 	}
 	va_end(again);
 }
@@ -100,11 +88,6 @@ void buf_shift(struct buf *b, size_t n)
 	if (n && n < b->n)
 		memmove(b->p, b->p + n, b->n - n);
 	b->n -= n;
-}
-
-struct str buf_str(const struct buf *b)
-{
-	return str_of(b->p, b->n);
 }
 
 const char *buf_cstr(struct buf *b)

@@ -69,6 +69,39 @@ static void test_printf_up_to_the_limit(void **state)
 	assert_int_equal(b.err, -EMSGSIZE);
 }
 
+static void test_borrowed_room(void **state)
+{
+	char room[8];
+	CLEANUP(buf_done) struct buf b = BUF_OVER(room);
+
+	(void)state;
+	buf_add(&b, STR("12345678"));
+	assert_ptr_equal(b.p, room);
+	buf_clear(&b);
+	buf_add(&b, STR("123456"));
+	buf_add(&b, STR("789"));
+	assert_ptr_not_equal(b.p, room);
+	assert_str(buf_str(&b), STR("123456789"));
+	buf_done(&b);
+	buf_add_c(&b, 'x');
+	assert_str(buf_str(&b), STR("x"));
+}
+
+/* Growing out of an array fails like any growing, and the array is not freed. */
+static void test_borrowed_room_without_memory(void **state)
+{
+	char room[4];
+	CLEANUP(buf_done) struct buf b = BUF_OVER(room);
+
+	(void)state;
+	buf_add(&b, STR("123"));
+	mem_fail_on(0, 1);
+	buf_add(&b, STR("45"));
+	assert_int_equal(mem_fail_off(), 1);
+	assert_int_equal(b.err, -ENOMEM);
+	assert_str(buf_str(&b), STR("123"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -76,6 +109,8 @@ int main(void)
 		cmocka_unit_test(test_limit_sticks),
 		cmocka_unit_test(test_no_memory_sticks),
 		cmocka_unit_test(test_printf_up_to_the_limit),
+		cmocka_unit_test(test_borrowed_room),
+		cmocka_unit_test(test_borrowed_room_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,21 +3,6 @@
 #include <string.h>
 #include <strings.h>
 
-struct str str_from(const char *cstr)
-{
-	return cstr ? (struct str){ cstr, strlen(cstr) } : STR_NONE;
-}
-
-struct str str_of(const void *p, size_t n)
-{
-	return (struct str){ p, n };
-}
-
-bool str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 bool str_eq_nocase(struct str a, struct str b)
 {
 	if (a.n != b.n)
@@ -49,20 +34,6 @@ bool str_starts_nocase(struct str s, struct str prefix)
 bool str_ends_nocase(struct str s, struct str suffix)
 {
 	return s.n >= suffix.n && str_eq_nocase(str_skip(s, s.n - suffix.n), suffix);
-}
-
-struct str str_sub(struct str s, size_t from, size_t n)
-{
-	if (from > s.n)
-		from = s.n;
-	if (n > s.n - from)
-		n = s.n - from;
-	return s.p ? (struct str){ s.p + from, n } : STR_NONE;
-}
-
-struct str str_skip(struct str s, size_t n)
-{
-	return str_sub(s, n, SIZE_MAX);
 }
 
 static bool blank(char c)
@@ -145,34 +116,9 @@ int str_to_u64(struct str s, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
-bool ch_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-bool ch_alpha(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool ch_alnum(char c)
-{
-	return ch_digit(c) || ch_alpha(c);
-}
-
 bool ch_hex(char c)
 {
 	return ch_hex_value(c) >= 0;
-}
-
-bool ch_control(char c)
-{
-	return (unsigned char)c < 32 || c == 127;
-}
-
-char ch_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
 int ch_hex_value(char c)

@@ -5,6 +5,8 @@
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
+#include <string.h>
+
 #include "base/def.h"
 
 struct str {
@@ -20,10 +22,21 @@ struct str {
 #define STR_NONE ((struct str){ NULL, 0 })
 #define STR_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
 
-struct str str_from(const char *cstr); /* NULL gives STR_NONE */
-struct str str_of(const void *p, size_t n);
+static inline struct str str_from(const char *cstr) /* NULL gives STR_NONE */
+{
+	return cstr ? (struct str){ cstr, strlen(cstr) } : STR_NONE;
+}
 
-bool str_eq(struct str a, struct str b);
+static inline struct str str_of(const void *p, size_t n)
+{
+	return (struct str){ p, n };
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only, no locale */
 int str_cmp(struct str a, struct str b);        /* as memcmp, shorter first */
 bool str_starts(struct str s, struct str prefix);
@@ -31,8 +44,20 @@ bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends_nocase(struct str s, struct str suffix);
 
 /* Slices. Bounds are clipped, so that no argument can leave s. */
-struct str str_sub(struct str s, size_t from, size_t n);
-struct str str_skip(struct str s, size_t n);
+static inline struct str str_sub(struct str s, size_t from, size_t n)
+{
+	if (from > s.n)
+		from = s.n;
+	if (n > s.n - from)
+		n = s.n - from;
+	return s.p ? (struct str){ s.p + from, n } : STR_NONE;
+}
+
+static inline struct str str_skip(struct str s, size_t n)
+{
+	return str_sub(s, n, SIZE_MAX);
+}
+
 struct str str_trim(struct str s); /* blanks, tabs, CR, LF at both ends */
 
 /* Position of the first (last) c, or -1. */
@@ -50,12 +75,32 @@ bool str_word(struct str *s, struct str *word);
 MUST_USE int str_to_u64(struct str s, uint64_t max, uint64_t *ret);
 
 /* Character classes of ASCII. isalpha() and friends follow the locale, these do not. */
-bool ch_digit(char c);
-bool ch_alpha(char c);
-bool ch_alnum(char c);
+static inline bool ch_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool ch_alpha(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline bool ch_alnum(char c)
+{
+	return ch_digit(c) || ch_alpha(c);
+}
+
+static inline bool ch_control(char c) /* 0-31 and 127 */
+{
+	return (unsigned char)c < 32 || c == 127;
+}
+
+static inline char ch_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 bool ch_hex(char c);
-bool ch_control(char c); /* 0-31 and 127 */
-char ch_lower(char c);
 int ch_hex_value(char c); /* 0-15, or -1 */
 
 /* Copy to a NUL-terminated array. 0; -EMSGSIZE too long; -EBADMSG holds a NUL. */

@@ -9,6 +9,10 @@ static void test_dates(void **state)
 	assert_str(time_mail(0, out), STR("Thu, 1 Jan 1970 00:00:00 +0000"));
 	assert_str(time_mail(INT64_C(1795496767123456), out),
 		   STR("Tue, 24 Nov 2026 05:06:07 +0000"));
+	/* The same second again, and back to another one. */
+	assert_str(time_mail(INT64_C(1795496767999999), out),
+		   STR("Tue, 24 Nov 2026 05:06:07 +0000"));
+	assert_str(time_mail(1, out), STR("Thu, 1 Jan 1970 00:00:00 +0000"));
 	assert_str(time_iso(INT64_C(1795496767123456), out),
 		   STR("2026-11-24T05:06:07.123456Z"));
 	assert_str(time_iso(INT64_C(1709164800000000), out),

@@ -12,11 +12,15 @@
 #include <unistd.h>
 
 #include "base/escape.h"
+#include "base/fmt.h"
+#include "base/lock.h"
 #include "base/mem.h"
 
 enum {
 	BACKLOG_BYTES = 256 * 1024, /* twice: one fills while the other is written */
 	WRITE_BYTES_MAX = 4096,     /* PIPE_BUF: lines of several processes stay whole */
+	BATCH_BYTES = 64 * 1024,    /* so much is written at once; */
+	BATCH_WAIT_MS = 20,         /* less is gathered for so long */
 	CLOSE_WAIT_MS = 2000,       /* for a reader that does not read */
 	FLUSH_STEP_MS = 5,
 	TAIL_BYTES = 8, /* "…", quote, brace, line end */
@@ -31,11 +35,14 @@ static struct {
 	uint64_t lost;
 	int fd;
 	bool closing, writing; /* writing: the thread is busy with drain */
+	bool idle;             /* the thread waits for a first line */
+	bool hurry;            /* it does not wait for more of them */
+	bool file;             /* takes everything at any time, and each write whole */
 	atomic_bool open;
 	atomic_int least, format;
 	atomic_bool journal;
 } the_log = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.lock = LOCK_SHORT,
 	.filled = PTHREAD_COND_INITIALIZER,
 	.fd = STDERR_FILENO,
 	.least = LOG_INFO,
@@ -53,22 +60,16 @@ static bool fits(const struct log_line *l, size_t n)
 	return l->n + n <= sizeof(l->bytes) - TAIL_BYTES;
 }
 
+static size_t room(const struct log_line *l)
+{
+	size_t most = sizeof(l->bytes) - TAIL_BYTES;
+
+	return l->n < most ? most - l->n : 0;
+}
+
 static bool as_json(void)
 {
 	return atomic_load_explicit(&the_log.format, memory_order_relaxed) == LOG_JSON;
-}
-
-static size_t digits_of(uint64_t v, char ret[20])
-{
-	char back[20];
-	size_t n = 0;
-
-	do
-		back[n++] = (char)('0' + v % 10);
-	while (v /= 10);
-	for (size_t i = 0; i < n; i++)
-		ret[i] = back[n - 1 - i];
-	return n;
 }
 
 /* RFC 3339. The calendar is asked once a second and thread. */
@@ -122,17 +123,22 @@ static bool add_key(struct log_line *l, struct str key, struct str open)
 	return true;
 }
 
-static bool bare_char(char c)
-{
-	return c > ' ' && c < 127 && c != '"' && c != '=' && c != '\\';
-}
+/* Printable ASCII but blank, quote, equals sign and backslash: as it is in every form. */
+static const bool bare_char[256] = {
+	['!'] = true,
+	['#' ... '<'] = true,
+	['>' ... '['] = true,
+	[']' ... '~'] = true,
+};
 
-static bool bare(struct str s)
+/* How many bytes at the front need no escape, blanks aside. */
+static size_t bare_bytes(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (!bare_char(s.p[i]))
-			return false;
-	return s.n > 0 && !as_json();
+	size_t n = 0;
+
+	while (n < s.n && bare_char[(unsigned char)s.p[n]])
+		n++;
+	return n;
 }
 
 static void add_value(struct log_line *l, struct str s)
@@ -140,27 +146,29 @@ static void add_value(struct log_line *l, struct str s)
 	enum escape_form form = as_json() ? ESCAPE_JSON : ESCAPE_LOGFMT;
 
 	while (s.n) {
+		struct str part = str_sub(s, 0, bare_bytes(s));
 		char one[ESCAPE_BYTES_MAX];
-		size_t n = 1;
 
-		if (bare_char(s.p[0])) {
-			one[0] = s.p[0];
-			s = (struct str){ s.p + 1, s.n - 1 };
-		} else {
-			n = escape_next(form, &s, one);
-		}
-		if (!fits(l, n)) {
+		if (part.n)
+			s = str_skip(s, part.n);
+		else
+			part = str_of(one, escape_next(form, &s, one));
+		if (!fits(l, part.n)) {
+			/* A run of plain bytes may be cut, an escape may not. */
+			if (part.p != one)
+				add_bytes(l, str_sub(part, 0, room(l)));
 			add_bytes(l, STR("…"));
 			l->full = true;
 			return;
 		}
-		add_bytes(l, str_of(one, n));
+		add_bytes(l, part);
 	}
 }
 
 void log_str(struct log_line *l, const char *key, struct str value)
 {
-	struct str quote = bare(value) ? STR("") : STR("\"");
+	bool bare = value.n && !as_json() && bare_bytes(value) == value.n;
+	struct str quote = bare ? STR("") : STR("\"");
 
 	if (!l->on || !add_key(l, str_from(key), quote))
 		return;
@@ -170,15 +178,15 @@ void log_str(struct log_line *l, const char *key, struct str value)
 
 void log_u64(struct log_line *l, const char *key, uint64_t value)
 {
-	char digits[20];
-	size_t n = digits_of(value, digits);
+	char digits[FMT_U64_BYTES], *at = fmt_u64(value, digits);
+	size_t n = (size_t)(digits + sizeof(digits) - at);
 
 	if (!l->on)
 		return;
 	if (!fits(l, n + strlen(key) + 8))
 		l->full = true;
 	if (add_key(l, str_from(key), STR("")))
-		add_bytes(l, str_of(digits, n));
+		add_bytes(l, str_of(at, n));
 }
 
 void log_begin(struct log_line *l, enum log_level level, const char *event)
@@ -188,6 +196,7 @@ void log_begin(struct log_line *l, enum log_level level, const char *event)
 
 	l->n = 0;
 	l->full = false;
+	l->urgent = level >= LOG_WARN;
 	l->on = (int)level >= atomic_load_explicit(&the_log.least, memory_order_relaxed);
 	if (!l->on)
 		return;
@@ -222,7 +231,7 @@ void log_errno(struct log_line *l, int err)
 /* The longest run of whole lines that one write takes. */
 static struct str next_lines(struct str all)
 {
-	struct str lines = str_sub(all, 0, WRITE_BYTES_MAX);
+	struct str lines = str_sub(all, 0, the_log.file ? all.n : WRITE_BYTES_MAX);
 	ptrdiff_t end = lines.n < all.n ? str_rfind(lines, '\n') : -1;
 
 	return end < 0 ? lines : str_sub(lines, 0, (size_t)end + 1);
@@ -244,6 +253,8 @@ static bool writable(int fd, int *patience_ms)
 	enum { STEP_MS = 100 };
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
+	if (the_log.file)
+		return true;
 	while (poll(&p, 1, STEP_MS) <= 0) {
 		if (!closing())
 			continue;
@@ -288,22 +299,46 @@ static void write_lost(uint64_t lost)
 	write_out(finish(&l));
 }
 
+/* A write for each line would wake this thread, and the disk, for each message. */
+static void gather(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += BATCH_WAIT_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	while (!the_log.hurry && !the_log.closing && the_log.fill_n < BATCH_BYTES)
+		if (pthread_cond_timedwait(&the_log.filled, &the_log.lock, &until) ==
+		    ETIMEDOUT)
+			break;
+	the_log.hurry = false;
+}
+
 static void *writer(void *unused)
 {
 	bool last = false;
 
 	pthread_mutex_lock(&the_log.lock);
 	while (!last) {
-		char *full = the_log.fill;
-		size_t n = the_log.fill_n;
-		uint64_t lost = the_log.lost;
+		uint64_t lost;
+		char *full;
+		size_t n;
 
 		last = the_log.closing;
-		if (n == 0 && lost == 0) {
+		if (the_log.fill_n == 0 && the_log.lost == 0) {
+			the_log.idle = true;
 			if (!last)
 				pthread_cond_wait(&the_log.filled, &the_log.lock);
+			the_log.idle = false;
 			continue;
 		}
+		gather();
+		full = the_log.fill;
+		n = the_log.fill_n;
+		lost = the_log.lost;
 		the_log.fill = the_log.drain;
 		the_log.drain = full;
 		the_log.fill_n = 0;
@@ -323,6 +358,7 @@ static void *writer(void *unused)
 void log_end(struct log_line *l)
 {
 	struct str s;
+	bool wake;
 
 	if (!l->on)
 		return;
@@ -338,8 +374,13 @@ void log_end(struct log_line *l)
 	} else {
 		the_log.lost++;
 	}
-	pthread_cond_signal(&the_log.filled);
+	wake = the_log.idle;
+	if (!the_log.hurry && (l->urgent || the_log.fill_n >= BATCH_BYTES))
+		wake = the_log.hurry = true;
+	the_log.idle = false;
 	pthread_mutex_unlock(&the_log.lock);
+	if (wake)
+		pthread_cond_signal(&the_log.filled);
 }
 
 /* systemd.exec(5): JOURNAL_STREAM names device and inode of the stream to the journal. */
@@ -356,6 +397,25 @@ static bool is_journal(int fd)
 	       ino == st.st_ino;
 }
 
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* 0 or -errno. The pause of gather() is not to depend on somebody setting the clock. */
+static int writer_start(void)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&the_log.filled, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	return -pthread_create(&the_log.thread, NULL, writer, NULL);
+}
+
 int log_open(int fd, enum log_format format, enum log_level least)
 {
 	int e;
@@ -368,7 +428,8 @@ int log_open(int fd, enum log_format format, enum log_level least)
 	e = the_log.fill && the_log.drain ? 0 : -ENOMEM;
 	if (e == 0) {
 		the_log.fd = fd;
-		e = -pthread_create(&the_log.thread, NULL, writer, NULL);
+		the_log.file = is_file(fd);
+		e = writer_start();
 	}
 	if (e < 0) {
 		the_log.fd = STDERR_FILENO;
@@ -391,6 +452,8 @@ void log_flush(void)
 	for (int i = 0; busy && i < CLOSE_WAIT_MS / FLUSH_STEP_MS; i++) {
 		pthread_mutex_lock(&the_log.lock);
 		busy = the_log.fill_n || the_log.writing;
+		the_log.hurry |= the_log.fill_n > 0;
+		pthread_cond_signal(&the_log.filled);
 		pthread_mutex_unlock(&the_log.lock);
 		if (busy)
 			nanosleep(&step, NULL);
@@ -404,6 +467,7 @@ void log_close(void)
 	atomic_store(&the_log.open, false);
 	pthread_mutex_lock(&the_log.lock);
 	the_log.closing = true;
+	the_log.hurry = false;
 	pthread_cond_signal(&the_log.filled);
 	pthread_mutex_unlock(&the_log.lock);
 	pthread_join(the_log.thread, NULL);
@@ -413,7 +477,7 @@ void log_close(void)
 	the_log.fd = STDERR_FILENO;
 	the_log.least = LOG_INFO;
 	the_log.format = LOG_LOGFMT;
-	the_log.journal = false;
+	the_log.journal = the_log.file = the_log.hurry = false;
 }
 
 void log_text(enum log_level level, const char *event, int err, const char *fmt, ...)

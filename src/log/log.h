@@ -2,7 +2,8 @@
  * One event, one line: logfmt or JSON, on stderr (with a priority prefix under the
  * journal). Lines go through a bounded ring to a thread of their own, so a slow reader of
  * stderr never stalls a loop; lines that do not fit are counted and the count is logged.
- * The log is the one process-wide object besides stderr itself.
+ * Ordinary lines may wait up to 20 ms for others, warnings and errors are written at
+ * once. The log is the one process-wide object besides stderr itself.
  */
 #ifndef LOG_LOG_H
 #define LOG_LOG_H
@@ -30,8 +31,9 @@ void log_flush(void);
 struct log_line {
 	char bytes[1024];
 	size_t n;
-	bool on;   /* the level is wanted */
-	bool full; /* a field was cut, the next ones are left out */
+	bool on;     /* the level is wanted */
+	bool full;   /* a field was cut, the next ones are left out */
+	bool urgent; /* warnings and errors are written at once */
 };
 
 /* event: a literal in snake_case, such as "message_stored". Keys are literals, too. */

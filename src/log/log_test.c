@@ -156,6 +156,65 @@ static void test_long_lines_are_cut(void **state)
 	}
 }
 
+/* Plain text is copied in runs; where one does not fit, it is cut. */
+static void test_long_plain_text_is_cut(void **state)
+{
+	static char text[2000];
+	struct reader r;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (size_t len = 880; len < 1040; len++) {
+		struct log_line l;
+		struct str s;
+
+		reader_open(&r, LOG_LOGFMT);
+		log_begin(&l, LOG_INFO, "x");
+		log_str(&l, "a", str_of(text, len));
+		log_str(&l, "b", STR("later"));
+		log_end(&l);
+		s = reader_close(&r);
+		assert_true(s.n <= sizeof(l.bytes));
+		if (len < 900)
+			assert_true(str_ends_nocase(s, STR("x b=later\n")));
+		if (len > 1000) {
+			assert_true(str_ends_nocase(s, STR("xxx…\n")));
+			assert_true(s.n > sizeof(l.bytes) - 16);
+		}
+		buf_done(&r.all);
+	}
+}
+
+static off_t file_bytes(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_size;
+}
+
+/* A file takes any number of bytes at once; an ordinary line waits a moment, no more. */
+static void test_into_a_file(void **state)
+{
+	char name[] = "/tmp/postern-log-XXXXXX";
+	int fd = mkostemp(name, O_CLOEXEC);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(name), 0);
+	assert_int_equal(log_open(fd, LOG_LOGFMT, LOG_INFO), 0);
+	some_line(LOG_INFO);
+	for (int i = 0; i < 10000 && file_bytes(fd) == 0; i++)
+		usleep(1000);
+	assert_true(file_bytes(fd) > 0);
+	for (int i = 0; i < 1000; i++)
+		some_line(LOG_INFO);
+	log_flush();
+	assert_int_equal(file_bytes(fd) % 1001, 0);
+	log_close();
+	close(fd);
+}
+
 /* Nobody reads: callers go on, whole lines are lost and counted, none is torn. */
 static void test_stalled_reader(void **state)
 {
@@ -241,6 +300,8 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_long_lines_are_cut),
+		cmocka_unit_test(test_long_plain_text_is_cut),
+		cmocka_unit_test(test_into_a_file),
 		cmocka_unit_test(test_stalled_reader),
 		cmocka_unit_test(test_before_open),
 		cmocka_unit_test(flush_waits_for_the_writer),

@@ -1,9 +1,9 @@
 #include "log/transcript.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/fmt.h"
 #include "base/varint.h"
 
 /* What a kind must leave free for those that matter more; the farewell may fill it all.
@@ -82,13 +82,14 @@ void transcript_notef(struct transcript *t, enum note_kind kind, int64_t wall_us
 {
 	char text[TRANSCRIPT_TEXT_MAX + 1];
 	va_list args;
-	int n;
+	size_t n;
 
 	va_start(args, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, args);
+	n = fmt_text_v(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (n >= 0)
-		transcript_note(t, kind, wall_us, str_from(text));
+	if (n >= sizeof(text))
+		n = sizeof(text) - 1;
+	transcript_note(t, kind, wall_us, str_of(text, n));
 }
 
 void transcript_clear(struct transcript *t)

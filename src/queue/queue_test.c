@@ -586,6 +586,31 @@ static void active_messages_are_bounded(void **state)
 	frame_run(body_active_max);
 }
 
+/* A reload that allows none stops the intake, one that allows some sets it going. */
+CO static void body_none_active(struct frame *f)
+{
+	struct queue_settings s = f->settings;
+
+	s.active_max = 0;
+	queue_configure(f->queue, &s, STR("our.test"));
+	for (int i = 0; i < 3; i++)
+		frame_submit_one(f, "a@x.test", "b@y.test", 0);
+	frame_sleep(f, DAY);
+	assert_int_equal(f->count, 0);
+	assert_int_equal(frame_waiting(f), 3);
+	s.active_max = 1;
+	queue_configure(f->queue, &s, STR("our.test"));
+	frame_sleep(f, USEC_PER_SEC);
+	assert_int_equal(f->count, 3);
+	assert_int_equal(frame_waiting(f), 0);
+}
+
+static void with_none_active_mail_is_only_kept(void **state)
+{
+	(void)state;
+	frame_run(body_none_active);
+}
+
 static long fail_after;
 static long failed;
 
@@ -660,6 +685,7 @@ int main(void)
 		cmocka_unit_test(cancellation_keeps_known_results),
 		cmocka_unit_test(held_message_is_not_tried),
 		cmocka_unit_test(active_messages_are_bounded),
+		cmocka_unit_test(with_none_active_mail_is_only_kept),
 		cmocka_unit_test(no_memory_delays_only),
 	};
 

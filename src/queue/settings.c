@@ -29,8 +29,9 @@ static const struct conf_key keys[] = {
 	KEY("delay_warning", CONF_T_TIME, delay_warning_us, "4h", 0, DAYS(60),
 	    "Age at which the sender is told, once, that the message still waits; 0: "
 	    "never."),
-	KEY("active_max", CONF_T_COUNT, active_max, "500", 1, 100000,
-	    "Messages being delivered at once, on each event loop."),
+	KEY("active_max", CONF_T_COUNT, active_max, "500", 0, 100000,
+	    "Messages being delivered at once, on each event loop; 0: none, mail is only "
+	    "received and kept."),
 	KEY("recipients_max", CONF_T_COUNT, recipients_max, "100", 1, 10000,
 	    "Recipients in one transaction with a next hop."),
 	KEY("hops_max", CONF_T_COUNT, hops_max, "20", 1, 1000,

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/mem.h"
 #include "log/log.h"
 #include "record/entry.h"
@@ -278,7 +279,7 @@ static int start(struct record *r, const char *dir)
 	e = open_newest(r);
 	if (e < 0)
 		return e;
-	pthread_mutex_init(&r->lock, NULL);
+	lock_short_init(&r->lock);
 	pthread_cond_init(&r->written, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -121,6 +121,12 @@ CO int io_wait_write(struct io *io, int64_t deadline_us)
 	return e;
 }
 
+/* As read; the way that is meant for sockets is a little shorter. */
+static ssize_t read_some(const struct io *io, void *p, size_t n)
+{
+	return io->not_socket ? read(io->fd, p, n) : recv(io->fd, p, n, 0);
+}
+
 CO ptrdiff_t io_read(struct io *io, void *p, size_t n, int64_t deadline_us)
 {
 	ssize_t got;
@@ -131,10 +137,12 @@ CO ptrdiff_t io_read(struct io *io, void *p, size_t n, int64_t deadline_us)
 		e = io_wait_read(io, deadline_us);
 		if (e < 0)
 			return e;
-		got = read(io->fd, p, n);
+		got = read_some(io, p, n);
 		if (got >= 0)
 			break;
-		if (errno == EAGAIN)
+		if (errno == ENOTSOCK)
+			io->not_socket = true;
+		else if (errno == EAGAIN)
 			io->readable = false;
 		else if (errno != EINTR)
 			return -errno;
@@ -147,14 +155,16 @@ CO ptrdiff_t io_read(struct io *io, void *p, size_t n, int64_t deadline_us)
 }
 
 /* As writev, without SIGPIPE on sockets. */
-static ssize_t write_some(int fd, const struct iovec *v, int n)
+static ssize_t write_some(const struct io *io, const struct iovec *v, int n)
 {
 	struct msghdr m = { .msg_iovlen = (size_t)n };
-	ssize_t done;
 
+	if (io->not_socket)
+		return writev(io->fd, v, n);
+	if (n == 1)
+		return send(io->fd, v->iov_base, v->iov_len, MSG_NOSIGNAL);
 	memcpy(&m.msg_iov, &v, sizeof(v)); /* not const there, but only read */
-	done = sendmsg(fd, &m, MSG_NOSIGNAL);
-	return done < 0 && errno == ENOTSOCK ? writev(fd, v, n) : done;
+	return sendmsg(io->fd, &m, MSG_NOSIGNAL);
 }
 
 CO ptrdiff_t io_writev(struct io *io, const struct iovec *v, int n, int64_t deadline_us)
@@ -167,11 +177,13 @@ CO ptrdiff_t io_writev(struct io *io, const struct iovec *v, int n, int64_t dead
 		e = io_wait_write(io, deadline_us);
 		if (e < 0)
 			return e;
-		done = write_some(io->fd, v, n);
+		done = write_some(io, v, n);
 		if (done >= 0)
 			return done;
 		/* Only EAGAIN makes sure that the kernel will tell when there is room. */
-		if (errno == EAGAIN)
+		if (errno == ENOTSOCK)
+			io->not_socket = true;
+		else if (errno == EAGAIN)
 			io->writable = false;
 		else if (errno != EINTR)
 			return -errno;

@@ -15,8 +15,9 @@ struct io {
 	int fd;
 	bool readable, writable; /* as far as known: true until a call says EAGAIN */
 	bool listed;             /* in the loop's set */
-	bool ended;     /* the peer ended or failed: no further event will come */
-	int starved_ms; /* back-off of net_accept */
+	bool ended;      /* the peer ended or failed: no further event will come */
+	bool not_socket; /* known once a call for sockets has failed */
+	int starved_ms;  /* back-off of net_accept */
 	struct waiter reader, writer;
 	struct loop *loop;
 };

@@ -5,7 +5,8 @@
 
 CO int content_open(struct session *s)
 {
-	CLEANUP(buf_done) struct buf received = { 0 };
+	char room[512];
+	CLEANUP(buf_done) struct buf received = BUF_OVER(room);
 	struct txn *t = &s->txn;
 	int e;
 

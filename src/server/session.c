@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/fmt.h"
 #include "log/log.h"
 
 enum { ADDRESSES_BYTES_MAX = 4096 }; /* of the recipients listed in one record */
@@ -18,16 +19,14 @@ struct smtp_reply session_text(struct session *s, struct smtp_reply r, const cha
 			       ...)
 {
 	va_list args;
-	int n;
+	size_t n;
 
 	va_start(args, fmt);
-	n = vsnprintf(s->text, sizeof(s->text), fmt, args);
+	n = fmt_text_v(s->text, sizeof(s->text), fmt, args);
 	va_end(args);
-	if (n < 0)
-		n = 0;
-	if ((size_t)n >= sizeof(s->text))
-		n = (int)sizeof(s->text) - 1;
-	r.text = str_of(s->text, (size_t)n);
+	if (n >= sizeof(s->text))
+		n = sizeof(s->text) - 1;
+	r.text = str_of(s->text, n);
 	return r;
 }
 
@@ -58,7 +57,8 @@ static void note_lines(struct session *s, enum note_kind kind, struct str wire)
 
 CO void session_reply(struct session *s, struct smtp_reply r)
 {
-	CLEANUP(buf_done) struct buf wire = { 0 };
+	char room[SESSION_TEXT_MAX];
+	CLEANUP(buf_done) struct buf wire = BUF_OVER(room);
 	char bare[40];
 	struct str text;
 	int n;
@@ -92,7 +92,9 @@ static void episode_rcpts(const struct session *s, struct buf *out)
 
 void session_episode(struct session *s, spool_id message, struct smtp_reply outcome)
 {
-	CLEANUP(buf_done) struct buf rcpts = { 0 }, text = { 0 };
+	char rcpts_room[256], text_room[SESSION_TEXT_MAX];
+	CLEANUP(buf_done) struct buf rcpts = BUF_OVER(rcpts_room);
+	CLEANUP(buf_done) struct buf text = BUF_OVER(text_room);
 	char peer[ADDR_TEXT_MAX];
 	struct episode e = {
 		.kind = EPISODE_RECEIVE,

@@ -59,10 +59,10 @@ static struct census census_of(struct str s)
 }
 
 /* n more bytes of the line under way. */
-static void count_line(struct smtp_data *d, size_t n, bool ends)
+static inline void count_line(struct smtp_data *d, size_t n, bool ends)
 {
 	d->line_bytes += n;
-	if (d->line_bytes_max && d->line_bytes > d->line_bytes_max)
+	if (d->line_bytes > d->line_bytes_max && d->line_bytes_max)
 		d->flaws |= FLAW_LONG_LINE;
 	if (ends)
 		d->line_bytes = 0;
@@ -80,30 +80,37 @@ static size_t pass(struct smtp_data *d, struct str s, bool dots)
 {
 	const char *line = s.p, *end = s.p + s.n, *lf;
 	bool split = d->state == AFTER_CR; /* the CR of the first pair came earlier */
-	bool stop = false;
+	bool crlf = true, bare_lf = false, stop = false;
+	size_t pairs = 0, longest = 0, carried = d->line_bytes;
 	struct census c;
-	size_t pairs = 0;
 
 	if (split && *line != '\n')
 		d->flaws |= FLAW_BARE_CR;
 	while (!stop && line < end && (lf = memchr(line, '\n', (size_t)(end - line)))) {
-		bool before = lf > s.p, crlf = before ? lf[-1] == '\r' : split;
+		size_t n = (size_t)(lf + 1 - line) + carried;
 
-		pairs += before && crlf;
-		d->flaws |= crlf ? 0 : FLAW_BARE_LF;
-		d->state = crlf ? LINE_START : IN_LINE;
-		count_line(d, (size_t)(lf + 1 - line), true);
+		longest = n > longest ? n : longest;
+		carried = 0;
+		crlf = lf > s.p ? lf[-1] == '\r' : split;
+		pairs += lf > s.p && crlf;
+		bare_lf |= !crlf;
 		line = lf + 1;
 		stop = dots && crlf && line < end && *line == '.';
 	}
+	d->state = crlf ? LINE_START : IN_LINE;
 	if (!stop && line < end) {
-		count_line(d, (size_t)(end - line), false);
+		carried += (size_t)(end - line);
+		longest = carried > longest ? carried : longest;
 		line = end;
 		d->state = end[-1] == '\r' ? AFTER_CR : IN_LINE;
 		pairs += d->state == AFTER_CR; /* not bare yet */
 	}
+	d->line_bytes = carried;
 	c = census_of(str_of(s.p, (size_t)(line - s.p)));
-	d->flaws |= c.flaws | (c.crs > pairs ? FLAW_BARE_CR : 0);
+	d->flaws |= c.flaws | (bare_lf ? FLAW_BARE_LF : 0) |
+		    (c.crs > pairs ? FLAW_BARE_CR : 0) |
+		    (d->line_bytes_max && longest > d->line_bytes_max ? FLAW_LONG_LINE
+								      : 0);
 	return (size_t)(line - s.p);
 }
 

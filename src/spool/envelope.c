@@ -16,6 +16,10 @@ static void put_number(struct buf *b, uint64_t v)
 	char bytes[NUMBER_BYTES_MAX];
 	size_t n = 0;
 
+	if (v < 0x80) {
+		buf_add_c(b, (char)v);
+		return;
+	}
 	for (; v >= 0x80; v >>= 7)
 		bytes[n++] = (char)((v & 0x7f) | 0x80);
 	bytes[n++] = (char)v;

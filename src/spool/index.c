@@ -1,6 +1,7 @@
 #include "spool/index.h"
 
 #include "base/hash.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/rand.h"
 
@@ -21,7 +22,7 @@ int index_init(struct index *ix, unsigned shards)
 		ix->shards[i].index = ix;
 		list_init(&ix->shards[i].done);
 	}
-	pthread_mutex_init(&ix->lock, NULL);
+	lock_short_init(&ix->lock);
 	return 0;
 }
 
