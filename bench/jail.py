@@ -96,7 +96,8 @@ class Jail:
     def start(self, command):
         with open(self.path("log"), "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                ["unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child",
+                ["setpriv", "--pdeathsig", "KILL",  # should we be killed
+                 "unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child",
                  "sh", "-eu", "-c", SCRIPT, "jail", self.path("root"), self.tree, self.dir,
                  *command],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

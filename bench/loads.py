@@ -168,7 +168,7 @@ def run_mode(bench, number, rows, sink):
             if bench.start(server, mode, sink.port if sink else None):
                 running.append((server, sink.delivered if sink else server.delivered))
                 memory = float(server.meter.pss_bytes())
-                if mode == "hold" and not number:
+                if mode == "hold":
                     bench.note("start", server, number,
                                {"start_ms": server.start_ms, "pss": memory})
         for server, arrived in list(running):

@@ -64,7 +64,10 @@ def rate_rows(r, servers):
             title = ""
             accepted = r.median(key, server.name, "accepted_rate")
             if accepted:
-                rows[-1] = (*rows[-1][:2], f"{rate}, {number(accepted)} accepted", *rows[-1][3:])
+                missing = r.median(key, server.name, "missing")
+                late = f", {missing:.0f} had not arrived" if missing else ""
+                rows[-1] = (*rows[-1][:2], f"{rate}; {number(accepted)} accepted{late}",
+                            *rows[-1][3:])
     return rows
 
 
