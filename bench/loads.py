@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-from measure import FILL, Held, figures_of, load, load_start, measured
+from measure import FILL, Held, figures_of, load, load_start, measured, wait_for_quiet
 from server import unprivileged
 from servers import CannotStart, Postern, SmtpSink
 from waiting import TooLate, until
@@ -46,7 +46,7 @@ class Bench:
     """What is to be run: servers, seconds per load, rounds; and what came of it."""
 
     def __init__(self, work, servers, seconds, messages):
-        self.work, self.servers = work, servers
+        self.work, self.servers, self.patience_s = work, servers, 0
         self.limits = {"t": seconds, **({"m": messages} if messages else {})}
         self.results = {}
         self.troubles = []
@@ -124,6 +124,7 @@ def rate(bench, row, server, number, arrived):
         if mode == "hold":
             return load(server.port, **options)
         return until_arrived(options, server, arrived)
+    wait_for_quiet(bench.patience_s)
     flushes = server.flushes() if server.counts_flushes else 0
     try:
         figures = measured(server, work)
@@ -244,6 +245,7 @@ def run_slow(bench, pairs):
     try:
         load(server.port, **WARM_UP)
         for number in range(pairs):
+            wait_for_quiet(bench.patience_s)
             without = load(server.port, **options)
             held = Held(server.port, "w", SLOW_SESSIONS, ADDRESSES)
             beside = load(server.port, **options)
@@ -299,6 +301,7 @@ def run_queued(bench, count, pairs):
         figures["each"] = (full.meter.pss_bytes() - empty.meter.pss_bytes()) / count
         bench.note("queued", empty, -1, figures)
         for number in range(pairs):
+            wait_for_quiet(bench.patience_s)
             options = {"k": "one", "s": 100, **bench.limits}
             rates = [load(s.port, **options)["rate"] for s in (empty, full)]
             bench.note("queued", empty, number, {"empty": rates[0], "full": rates[1]})

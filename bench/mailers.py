@@ -153,7 +153,7 @@ match from any for domain "shop.net" action "it"
 
 class Exim(Mailer):
     name = "Exim"
-    says = "writes two files per message and syncs both; a process per connection"
+    says = "writes two files per message, syncs three times; a process per connection"
     package = "exim4-daemon-light"
     modes = ("hold", "maildir", "relay")
     idle_max = 300  # a process for each
@@ -211,6 +211,7 @@ class Haraka(Mailer):
     says = "writes one queue file per message and syncs it"
     modes = ("hold", "relay")
     idle_max = 2000
+    pipelining = False  # not of MAIL behind the dot
 
     def home(self):
         for base in (os.path.join(self.peers, "node_modules"), "/usr/lib/node_modules",

@@ -13,6 +13,8 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 CPUS = os.cpu_count()
 SECTOR = 512
 LOAD_SECONDS_MAX = 300
+QUIET_SAMPLE_S = 0.2
+QUIET_SHARE_MAX = 0.25
 # What stands between us and a server, and is no part of it.
 WRAPPERS = {"unshare", "sh", "prlimit", "strace"}
 
@@ -215,6 +217,16 @@ class Held:
         told = words(self.process.stdout.read())
         self.process.wait()
         return told
+
+
+def wait_for_quiet(seconds_max):
+    """Until other programs leave most of the machine alone, but no longer than that."""
+    until = time.monotonic() + seconds_max
+    while time.monotonic() < until:
+        busy = machine_busy_s()
+        time.sleep(QUIET_SAMPLE_S)
+        if machine_busy_s() - busy < QUIET_SHARE_MAX * QUIET_SAMPLE_S * CPUS:
+            return
 
 
 def measured(server, work):

@@ -6,6 +6,7 @@ import time
 
 from loads import MIB, RATES, TITLES
 
+QUIET = 0.3  # share of the machine that other programs used
 POSTERN, RAW, SINK, POSTFIX = "Postern", "raw", "smtp-sink", "Postfix"
 
 
@@ -23,9 +24,12 @@ class Results:
     def __init__(self, results):
         self.results = results
 
-    def values(self, key, server, field):
+    def values(self, key, server, field, noisy_too=True):
+        """{round: value} of the quiet loads; noisy_too: of all, if none was quiet."""
         rounds = self.results.get((key, server), {})
-        return {n: f[field] for n, f in rounds.items() if field in f}
+        every = {n: f[field] for n, f in rounds.items() if field in f}
+        quiet = {n: v for n, v in every.items() if rounds[n].get("others", 0) <= QUIET}
+        return every if noisy_too and not quiet else quiet
 
     def median(self, key, server, field):
         values = list(self.values(key, server, field).values())
@@ -41,9 +45,14 @@ class Results:
 
     def ratio(self, key, field, above, below):
         """Median of the ratios inside each round: what drifts from round to round cancels."""
-        a, b = self.values(key, above, field), self.values(key, below, field)
-        ratios = [a[n] / b[n] for n in a if b.get(n)]
-        return statistics.median(ratios) if ratios else None
+        for noisy_too in (False, True):
+            a = self.values(key, above, field, noisy_too)
+            b = self.values(key, below, field, noisy_too)
+            ratios = [a[n] / b[n] for n in a if b.get(n)]
+            if ratios:
+                return statistics.median(ratios)
+        a, b = self.median(key, above, field), self.median(key, below, field)
+        return a / b if a and b else None
 
 
 def milliseconds(us):
@@ -187,7 +196,8 @@ def others(results):
     if not shares:
         return ""
     return (f"Other programs used {statistics.median(shares) * 100:.0f} % of the machine (median "
-            f"of all loads), {max(shares) * 100:.0f} % at most.")
+            f"of all loads), {max(shares) * 100:.0f} % at most; loads with more than "
+            f"{QUIET * 100:.0f} % count only where no quieter one was to be had.")
 
 
 def page(bench, rounds, took_s):

@@ -6,6 +6,7 @@ the mailbox of guest@shop.net; `relay` – sent on to next_port; `forget` – st
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -16,6 +17,7 @@ from server import TOP, free_port
 from waiting import TooLate, until
 
 START_SECONDS_MAX = 30
+WITH_US = ["setpriv", "--pdeathsig", "KILL"]  # it ends when we are killed
 FLUSH_CALLS = "trace=fsync,fdatasync,sync,syncfs,sync_file_range,msync"
 
 
@@ -117,8 +119,8 @@ class Process(Server):
         os.makedirs(os.path.join(self.dir, "var", "tmp"))
         with open(os.path.join(self.dir, "log"), "wb") as log:
             self.process = subprocess.Popen(
-                [*self.strace(self.trace_path()), *command], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, cwd=self.dir)
+                [*WITH_US, *self.strace(self.trace_path()), *command], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, cwd=self.dir, start_new_session=True)
         return self.process.pid
 
     def ended(self):
@@ -126,7 +128,7 @@ class Process(Server):
 
     def end(self):
         if self.process:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)  # what strace traces outlives it
             self.process.wait()
             self.process = None
 
