@@ -7,6 +7,8 @@
  *   from ADDRESS     the client's IP from the next connection on (192.0.2.1)
  *   connect          a new connection (the first is made by itself); the old one ends
  *   also             a new connection; the old ones stay open
+ *   early TEXT       a new connection whose client sends bytes (as C>) before the server
+ *                    has seen it; the old ones stay open
  *   use N            go on with the N-th connection that was made
  *   chop N           the server reads at most N bytes at a time
  *   C: TEXT          the client sends a line and CRLF
@@ -58,6 +60,7 @@ struct run {
 	struct stream *client; /* the one in use; NULL: closed */
 	struct addr peer, local;
 	size_t chop;
+	struct buf early; /* for the next connection */
 };
 
 static bool fail(struct run *r, const char *what, struct str detail)
@@ -179,6 +182,10 @@ static bool connect_to(struct run *r)
 	mem_pipe_stream(p, 1, r->client);
 	mem_pipe_chop(p, 0, r->chop);
 	r->connections++;
+	stream_put(r->client, buf_str(&r->early));
+	if (stream_flush(r->client) < 0)
+		return fail(r, "cannot send", STR_NONE);
+	buf_clear(&r->early);
 	if (group_spawn(&r->group, "server", serve, r) < 0)
 		return fail(r, "no coroutine", STR_NONE);
 	(void)!co_yield ();
@@ -462,6 +469,9 @@ static bool step(struct run *r, struct str word, struct str args)
 		return hang_up(r), (r->server || build(r)) && connect_to(r);
 	if (str_eq(word, STR("also")))
 		return (r->server || build(r)) && connect_to(r);
+	if (str_eq(word, STR("early")))
+		return unescape(args, &r->early),
+		       (r->server || build(r)) && connect_to(r);
 	if (str_eq(word, STR("use")))
 		return use(r, args);
 	if (str_eq(word, STR("wait")))
@@ -553,6 +563,7 @@ static bool play_file(const char *path, const char *name)
 		exit(2);
 	loop_free(loop);
 	buf_done(&r->conf);
+	buf_done(&r->early);
 	ok = !r->fault[0];
 	(void)printf("%s %u %s%s%s\n", ok ? "ok" : "not ok", ++number, name,
 		     ok ? "" : " # ", r->fault);

@@ -200,6 +200,7 @@ static inline void talk_open(struct talk *t, struct str conf)
 
 	assert(app_config_load(conf, STR("test"), &o, &diags, &t->config) == 0);
 	arena_done(&arena);
+	t->config->set.limits.early_talk = true; /* all is there from the beginning */
 	if (!t->memory)
 		assert(spool_mem_open(1, &t->memory) == 0);
 	if (!t->spool)

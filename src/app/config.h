@@ -14,6 +14,7 @@
 struct app_spool_settings {
 	struct str path;
 	uint64_t segment_bytes, inline_bytes_max, draft_memory_bytes, free_bytes_min;
+	int64_t commit_us;
 };
 
 struct app_record_settings {

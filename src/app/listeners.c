@@ -13,6 +13,8 @@
 
 enum { BACKLOG = 4096, PORT_WAIT_MS = 5000, PORT_WAIT_STEP_MS = 50, INHERITED_FROM = 3 };
 
+static const struct timespec port_step = { .tv_nsec = PORT_WAIT_STEP_MS * 1000000L };
+
 static bool same_address(const struct addr *a, const struct addr *b)
 {
 	return a->len == b->len && memcmp(&a->ss, &b->ss, a->len) == 0;
@@ -43,13 +45,20 @@ static void remove_stale(const struct addr *a)
 static int open_path(const struct addr *a, const struct privsep_user *owner)
 {
 	mode_t mask;
-	int fd, e;
+	int fd = -EADDRINUSE, e;
 
-	remove_stale(a);
-	/* Group rights decide who may use it; the file belongs to the worker's user. */
-	mask = umask(0117);
-	fd = net_listen(a, BACKLOG);
-	umask(mask);
+	/* Whoever has it may be the worker of a server that was killed, and just ending.
+	 */
+	for (int waited = 0; fd == -EADDRINUSE && waited < PORT_WAIT_MS;
+	     waited += PORT_WAIT_STEP_MS) {
+		if (waited)
+			nanosleep(&port_step, NULL);
+		remove_stale(a);
+		/* Group rights decide who may use it; it belongs to the worker's user. */
+		mask = umask(0117);
+		fd = net_listen(a, BACKLOG);
+		umask(mask);
+	}
 	if (fd < 0)
 		return fd;
 	e = privsep_give(path_of(a), S_IFSOCK, owner);
@@ -132,7 +141,6 @@ static int add(struct listeners *l, const struct addr *a, unsigned loop,
  */
 static int port_is_free(const struct addr *a)
 {
-	struct timespec step = { .tv_nsec = PORT_WAIT_STEP_MS * 1000000L };
 	int one = 1, e = -EADDRINUSE;
 
 	for (int waited = 0; e == -EADDRINUSE && waited < PORT_WAIT_MS;
@@ -142,7 +150,7 @@ static int port_is_free(const struct addr *a)
 		if (fd < 0)
 			return -errno;
 		if (waited)
-			nanosleep(&step, NULL);
+			nanosleep(&port_step, NULL);
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		if (a->ss.ss_family == AF_INET6)
 			(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,

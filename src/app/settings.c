@@ -41,6 +41,14 @@ static const struct conf_key spool_keys[] = {
 	  .offset = SPOOL(free_bytes_min),
 	  .dflt = "64M",
 	  .help = "New mail is refused with 452 while less of the disk is free." },
+	{ .name = "commit_time",
+	  .type = CONF_T_TIME,
+	  .offset = SPOOL(commit_us),
+	  .dflt = "30s",
+	  .min = 100000,
+	  .max = 600000000,
+	  .help = "A disk that has not answered for so long hangs: who waits for it gets "
+		  "451, new mail is refused at once, until it is back." },
 };
 static const struct conf_schema spool_schema = { "spool",
 						 sizeof(struct app_spool_settings),

@@ -68,7 +68,10 @@ static CO int open_spool(struct worker *w)
 				       .segment_bytes = s->segment_bytes,
 				       .inline_bytes_max = s->inline_bytes_max,
 				       .draft_memory_bytes = s->draft_memory_bytes,
-				       .free_bytes_min = s->free_bytes_min };
+				       .free_bytes_min = s->free_bytes_min,
+				       .commit_us = s->commit_us,
+				       .wait_us_max = w->config->set.queue.retry_max_us *
+						      2 };
 	int64_t last_us = loop_after_ms(SPOOL_WAIT_MS);
 	int e = str_to_cstr(s->path, path, sizeof(path));
 
@@ -136,8 +139,10 @@ static int start_crews(struct worker *w)
 			e = c->loop ? -pthread_create(&c->thread, NULL, crew_thread, c)
 				    : -ENOMEM;
 		}
-		if (e < 0)
+		if (e < 0) {
+			log_text(LOG_ERROR, "loop_not_started", e, "loop %u", i);
 			return e;
+		}
 	}
 	return 0;
 }
@@ -447,13 +452,17 @@ int worker_run(const struct worker_start *start)
 	w->config = start->config;
 	server_config_hold(&w->config->server);
 	w->n = start->loops;
-	if (log_open(STDERR_FILENO, (enum log_format)w->config->set.log.format,
-		     (enum log_level)w->config->set.log.level) < 0)
+	e = log_open(STDERR_FILENO, (enum log_format)w->config->set.log.format,
+		     (enum log_level)w->config->set.log.level);
+	w->pool = e ? NULL : pool_new(POOL_THREADS);
+	loop = w->pool ? loop_new(NULL) : NULL;
+	if (!loop || loop_run(loop, worker_main, w) < 0) {
+		log_text(LOG_ERROR, "worker_not_built", e,
+			 "no threads, memory or descriptors for it; the master tries "
+			 "again");
+		log_close();
 		return EX_OSERR;
-	w->pool = pool_new(POOL_THREADS);
-	loop = loop_new(NULL);
-	if (!w->pool || !loop || loop_run(loop, worker_main, w) < 0)
-		return EX_OSERR;
+	}
 	loop_free(loop);
 	pool_free(w->pool);
 	app_config_drop(w->config);

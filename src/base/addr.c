@@ -176,6 +176,16 @@ struct str addr_text(const struct addr *a, char ret[ADDR_TEXT_MAX])
 	return str_from(ret);
 }
 
+bool addr_is_any(const struct addr *a)
+{
+	struct str ip = ip_bytes(a);
+
+	for (size_t i = 0; i < ip.n; i++)
+		if (ip.p[i])
+			return false;
+	return ip.n > 0;
+}
+
 uint16_t addr_port(const struct addr *a)
 {
 	struct addr copy = *a;

@@ -37,6 +37,7 @@ struct str addr_ip_text(const struct addr *a, char ret[ADDR_TEXT_MAX]);
 
 uint16_t addr_port(const struct addr *a);
 void addr_set_port(struct addr *a, uint16_t port);
+bool addr_is_any(const struct addr *a);                        /* 0.0.0.0 or [::] */
 bool addr_same_ip(const struct addr *a, const struct addr *b); /* port ignored */
 uint64_t addr_ip_hash(const struct addr *a);                   /* port ignored */
 

@@ -114,6 +114,37 @@ static void test_compare_and_unmap(void **state)
 	assert_str(addr_text(&(struct addr){ 0 }, out), STR("none"));
 }
 
+static void test_any(void **state)
+{
+	const struct {
+		const char *text;
+		bool any;
+	} c[] = { { "0.0.0.0:25", true }, { "[::]:25", true },  { "127.0.0.1:0", false },
+		  { "[::1]:25", false },  { "unix:/x", false }, { "0.0.1.0:25", false } };
+	struct addr a;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(c); i++) {
+		assert_int_equal(addr_parse(str_from(c[i].text), &a), 0);
+		assert_int_equal(addr_is_any(&a), c[i].any);
+	}
+}
+
+static void test_v4_text(void **state)
+{
+	const char *const text[] = { "0.0.0.0", "255.255.255.255", "1.20.100.9",
+				     "10.0.99.101" };
+	char out[ADDR_TEXT_MAX];
+	struct addr a;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(text); i++) {
+		assert_int_equal(addr_parse_ip(str_from(text[i]), 65535, &a), 0);
+		assert_str(addr_ip_text(&a, out), str_from(text[i]));
+	}
+	assert_str(addr_text(&a, out), STR("10.0.99.101:65535"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +153,8 @@ int main(void)
 		cmocka_unit_test(test_longest_path),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_compare_and_unmap),
+		cmocka_unit_test(test_any),
+		cmocka_unit_test(test_v4_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

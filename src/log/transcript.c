@@ -12,6 +12,7 @@ enum {
 	ROOM_WIRE = 6 * 1024,
 	ROOM_DECISION = 3 * 1024,
 	ROOM_RESULT = TRANSCRIPT_TEXT_MAX + 64,
+	FIRST_BYTES = 512,
 };
 
 static const char letters[] = {
@@ -51,6 +52,12 @@ static struct str cut(struct str s)
 	return str_sub(s, 0, n);
 }
 
+/* The first piece is of the size that a greeting and its answer take. */
+static int reserve(struct buf *b, size_t n)
+{
+	return buf_reserve(b, b->cap || n > FIRST_BYTES ? n : FIRST_BYTES);
+}
+
 void transcript_note(struct transcript *t, enum note_kind kind, int64_t wall_us,
 		     struct str text)
 {
@@ -62,7 +69,7 @@ void transcript_note(struct transcript *t, enum note_kind kind, int64_t wall_us,
 	need = 2 * VARINT_BYTES_MAX + 1 + text.n;
 	if (b->n == 0)
 		t->start_us = t->last_us = wall_us;
-	if (b->n + need > limit || buf_reserve(b, need) < 0) {
+	if (b->n + need > limit || reserve(b, need) < 0) {
 		b->err = 0; /* no memory now does not mean none later */
 		t->dropped++;
 		return;

@@ -18,7 +18,7 @@ static bool delay_is_due(const struct flight *f, const struct envelope_rcpt *r)
 	int64_t after = f->q->settings.delay_warning_us;
 
 	return after && !r->delay_warned &&
-	       loop_wall_us() - f->envelope.arrived_us >= after;
+	       loop_wall_us() - f->envelope.arrived_us - f->extra_us >= after;
 }
 
 static enum report_action outcome_action(const struct outcome *out)
@@ -97,9 +97,11 @@ static void expire(struct flight *f)
 	char lived[TIME_TEXT_MAX];
 	struct str text;
 
-	if (loop_wall_us() < f->give_up_us)
+	if (loop_wall_us() < f->give_up_us ||
+	    !queue_clock_trusted(&f->q->clock, f->envelope.arrived_us, loop_now_us(),
+				 f->q->settings.retry_max_us))
 		return;
-	time_span(f->give_up_us - f->envelope.arrived_us, lived);
+	time_span(f->give_up_us - f->extra_us - f->envelope.arrived_us, lived);
 	for (size_t i = 0; i < f->envelope.rcpt_count; i++) {
 		struct outcome *out = &f->outcomes[i];
 
@@ -213,6 +215,7 @@ CO void conclude(struct flight *f)
 		f->q->o.spool->ops->release(f->q->o.spool, f->id);
 		return;
 	}
+	flight_reckon(f); /* the clock may have been set meanwhile */
 	expire(f);
 	notice_write(f, &failed);
 	notice_write(f, &delayed);

@@ -32,6 +32,17 @@ CO int flight_park(struct flight *f, int64_t *wait_us)
 	return e;
 }
 
+void flight_reckon(struct flight *f)
+{
+	struct envelope *e = &f->envelope;
+
+	queue_look_at_clock(f->q);
+	e->arrived_us = queue_clock_arrival(&f->q->clock, e->arrived_us, loop_wall_us(),
+					    &f->extra_us);
+	f->give_up_us = schedule_give_up_us(&f->q->settings, e->arrived_us + f->extra_us,
+					    e->sender.n == 0);
+}
+
 CO static int flight_load_once(struct flight *f)
 {
 	struct spool *s = f->q->o.spool;
@@ -46,8 +57,7 @@ CO static int flight_load_once(struct flight *f)
 	e = s->ops->load(s, f->id, &f->arena, &f->envelope);
 	if (e < 0)
 		return e;
-	f->give_up_us = schedule_give_up_us(&f->q->settings, f->envelope.arrived_us,
-					    f->envelope.sender.n == 0);
+	flight_reckon(f);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "mime/report.h"
 #include "queue/batch.h"
+#include "queue/clock.h"
 #include "queue/schedule.h"
 #include "rt/co.h"
 
@@ -15,6 +16,7 @@ enum {
 	PARK_FIRST_MS = 1000, /* the same for one message */
 	PARK_MAX_MS = 300000,
 	PARKED_MAX = 1000,       /* messages that wait for the spool to work again */
+	CLOCK_LOOK_MS = 60000,   /* at the wall clock, at least so often */
 	NOTICE_TRIES_MAX = 3,    /* before the recipient is left pending instead */
 	SPARE_FLIGHTS_MAX = 128, /* kept for reuse */
 	BOUNCE_HEADER_BYTES_MAX = 65536,
@@ -23,6 +25,7 @@ enum {
 struct queue {
 	struct queue_options o;
 	struct queue_settings settings;
+	struct queue_clock clock;
 	char hostname[HOSTNAME_BYTES_MAX];
 	size_t hostname_n;
 	struct group flights;
@@ -63,10 +66,14 @@ struct flight {
 	struct batch *todo;       /* batches that nobody runs yet */
 	struct transcript note;
 	int64_t give_up_us;
+	int64_t extra_us; /* of its age that is no age, see queue_clock_arrival */
 };
 
 CO void flight_run(void *arg); /* co_fn; ends by giving the flight back to its queue */
 void flight_free(struct flight *f);
+
+/* How old it is and when it is given up, by the clock as it is now. */
+void flight_reckon(struct flight *f);
 
 /* Run all batches of f, filling f->outcomes. 0; -ENOMEM: nothing was tried. */
 CO MUST_USE int attempt_run(struct flight *f);
@@ -83,6 +90,9 @@ static inline void queue_count(uint64_t *counter, int64_t change)
 {
 	__atomic_store_n(counter, *counter + (uint64_t)change, __ATOMIC_RELAXED);
 }
+
+/* Look at the wall clock before its times are used; a jump is told. */
+void queue_look_at_clock(struct queue *q);
 
 struct str queue_hostname(const struct queue *q);
 

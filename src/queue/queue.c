@@ -48,6 +48,19 @@ void queue_free(struct queue *q)
 	mem_free(q);
 }
 
+void queue_look_at_clock(struct queue *q)
+{
+	int64_t by;
+
+	if (!queue_clock_look(&q->clock, loop_now_us(), loop_wall_us(), &by) ||
+	    q->o.shard)
+		return;
+	log_text(LOG_WARN, "clock_jumped", 0,
+		 "%lld s %s; what waits keeps its age, nothing goes back for that",
+		 (long long)(by < 0 ? -by : by) / USEC_PER_SEC,
+		 by < 0 ? "back" : "forward");
+}
+
 static struct flight *flight_take(struct queue *q)
 {
 	struct list *node = list_pop_front(&q->spare);
@@ -88,7 +101,8 @@ CO static int dispatch_one(struct queue *q)
 
 	if (q->stats.active >= q->settings.active_max)
 		return co_wait(&q->room, DEADLINE_NEVER, "room for one more delivery");
-	e = s->ops->next(s, q->o.shard, DEADLINE_NEVER, &id);
+	e = s->ops->next(s, q->o.shard, loop_after_ms(CLOCK_LOOK_MS), &id);
+	queue_look_at_clock(q);
 	if (e == -ETIMEDOUT)
 		return 0;
 	if (e < 0)
@@ -142,6 +156,7 @@ CO void queue_run(struct queue *q)
 	int e;
 
 	group_init(&intake);
+	queue_clock_start(&q->clock, loop_now_us(), loop_wall_us());
 	e = dispatch_start(q, &intake);
 	while (!e && !q->stopping)
 		e = co_wait(&q->stop, DEADLINE_NEVER, "the end of the queue");

@@ -11,7 +11,7 @@ static void log_id(struct log_line *l, spool_id id)
 
 static int64_t age_us(const struct flight *f)
 {
-	int64_t age = loop_wall_us() - f->envelope.arrived_us;
+	int64_t age = loop_wall_us() - f->envelope.arrived_us - f->extra_us;
 
 	return age > 0 ? age : 0;
 }

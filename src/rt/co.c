@@ -16,6 +16,7 @@ static void co_main(void *arg)
 
 	co_arrive(&l->context);
 	co->fn(co->arg);
+	heap_remove(&l->timers, &co->timer);
 	list_remove(&co->alive);
 	l->stats.alive--;
 	if (co->group) {
@@ -75,7 +76,6 @@ void co_resume(struct co *co, int result)
 	assert(co->waiter && co->waiter->co == co);
 	co->waiter->co = NULL;
 	co->waiter = NULL;
-	heap_remove(&co->loop->timers, &co->timer);
 	co->result = result;
 	list_push_back(&co->loop->ready, &co->ready);
 }
@@ -92,6 +92,15 @@ static void co_park(struct co *co)
 {
 	co->calls = 0;
 	co_switch(&co->context, &co->loop->context);
+}
+
+/* A timer that runs out no later will do. */
+static void timer_set(struct co *co)
+{
+	if (co->timer.linked && co->timer.key <= co->deadline_us)
+		return;
+	heap_remove(&co->loop->timers, &co->timer);
+	heap_insert(&co->loop->timers, &co->timer, co->deadline_us);
 }
 
 static int co_wait_at(struct co *co, struct waiter *w, const char *what)
@@ -117,8 +126,9 @@ CO int co_wait(struct waiter *w, int64_t deadline_us, const char *what)
 	}
 	if (deadline_us <= co->loop->now_us)
 		return -ETIMEDOUT;
+	co->deadline_us = deadline_us;
 	if (deadline_us != DEADLINE_NEVER)
-		heap_insert(&co->loop->timers, &co->timer, deadline_us);
+		timer_set(co);
 	return co_wait_at(co, w, what);
 }
 
@@ -128,6 +138,7 @@ CO void co_wait_shielded(struct waiter *w, const char *what)
 
 	if (!w->woken) {
 		co->shielded = true;
+		co->deadline_us = DEADLINE_NEVER;
 		(void)co_wait_at(co, w, what);
 		co->shielded = false;
 	}

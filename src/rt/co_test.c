@@ -64,6 +64,55 @@ static CO void timers_body(void *arg)
 	assert_true(loop_wall_us() == wall + 86400 * USEC_PER_SEC);
 }
 
+struct nap {
+	struct waiter waiter;
+	int64_t at[3];
+};
+
+static CO void nap_body(void *arg)
+{
+	struct nap *nap = arg;
+	int64_t begin = loop_now_us();
+
+	assert_int_equal(co_wait(&nap->waiter, begin + 10 * USEC_PER_SEC, "a"), 0);
+	nap->at[0] = loop_now_us() - begin;
+	/* Shorter than what is left of the wait before, then longer, then for ever. */
+	assert_int_equal(co_wait(&nap->waiter, begin + 5 * USEC_PER_SEC, "b"),
+			 -ETIMEDOUT);
+	nap->at[1] = loop_now_us() - begin;
+	assert_int_equal(co_wait(&nap->waiter, begin + 20 * USEC_PER_SEC, "c"), 0);
+	assert_int_equal(co_wait(&nap->waiter, DEADLINE_NEVER, "d"), 0);
+	nap->at[2] = loop_now_us() - begin;
+}
+
+static CO void naps_body(void *arg)
+{
+	struct nap *nap = arg;
+	struct group g;
+
+	group_init(&g);
+	assert_int_equal(group_spawn(&g, "nap", nap_body, nap), 0);
+	assert_int_equal(co_sleep(loop_after_ms(1000)), 0);
+	co_wake(&nap->waiter);
+	assert_int_equal(co_sleep(loop_after_ms(5000)), 0);
+	co_wake(&nap->waiter);
+	assert_int_equal(co_sleep(loop_after_ms(60000)), 0);
+	co_wake(&nap->waiter);
+	group_join(&g);
+}
+
+/* What an earlier wait left behind neither ends a later one nor moves the clock. */
+static void a_timer_is_of_its_own_wait_only(void **state)
+{
+	struct nap nap = { 0 };
+
+	(void)state;
+	run(naps_body, &nap);
+	assert_int_equal(nap.at[0], 1 * USEC_PER_SEC);
+	assert_int_equal(nap.at[1], 5 * USEC_PER_SEC);
+	assert_int_equal(nap.at[2], 66 * USEC_PER_SEC);
+}
+
 static void timers_run_in_order_and_time_jumps(void **state)
 {
 	struct log log = { 0 };
@@ -456,6 +505,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_run_in_order_and_time_jumps),
+		cmocka_unit_test(a_timer_is_of_its_own_wait_only),
 		cmocka_unit_test(a_wake_before_the_wait_is_remembered),
 		cmocka_unit_test(cancel_ends_every_wait),
 		cmocka_unit_test(

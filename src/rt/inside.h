@@ -22,7 +22,13 @@ struct co {
 	struct list member;    /* in group->members */
 	struct group *group;   /* NULL: the first coroutine of a loop */
 	struct waiter *waiter; /* where it waits; NULL when it does not */
+	/*
+	 * The timer stays when its wait ends: most waits are short and their deadlines
+	 * far, so the next one finds it early enough. When it runs out, deadline_us
+	 * tells whether it was meant.
+	 */
 	struct heap_node timer;
+	int64_t deadline_us; /* of the wait under way */
 	const char *name, *what;
 	co_fn *fn;
 	void *arg;

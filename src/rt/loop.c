@@ -117,6 +117,14 @@ int64_t loop_wall_us(void)
 	return l->wall_us;
 }
 
+void loop_wall_jump(int64_t by_us)
+{
+	struct loop *l = loop_self();
+
+	assert(l->virtual_clock);
+	l->wall_us += by_us;
+}
+
 int64_t loop_after_ms(int64_t ms)
 {
 	int64_t us, at;
@@ -237,10 +245,39 @@ static void ready_run(struct loop *l)
 	}
 }
 
-/* How long the kernel may keep us, in ms; -1: until something happens. */
-static int sleep_ms(const struct loop *l)
+/* When this coroutine's wait ends by itself. */
+static int64_t co_due_us(const struct co *co)
 {
-	const struct heap_node *first = heap_min(&l->timers);
+	return co->waiter ? co->deadline_us : DEADLINE_NEVER;
+}
+
+/* Put the first timer where it belongs: an earlier wait may have left it. */
+static void timer_renew(struct loop *l, struct co *co)
+{
+	heap_remove(&l->timers, &co->timer);
+	if (co_due_us(co) != DEADLINE_NEVER)
+		heap_insert(&l->timers, &co->timer, co_due_us(co));
+}
+
+/* The first timer; with a virtual clock one that is meant, as time will jump to it. */
+static const struct heap_node *timer_first(struct loop *l)
+{
+	struct heap_node *first;
+
+	while ((first = heap_min(&l->timers)) != NULL && l->virtual_clock) {
+		struct co *co = CONTAINER_OF(first, struct co, timer);
+
+		if (co_due_us(co) == first->key)
+			break;
+		timer_renew(l, co);
+	}
+	return first;
+}
+
+/* How long the kernel may keep us, in ms; -1: until something happens. */
+static int sleep_ms(struct loop *l)
+{
+	const struct heap_node *first = timer_first(l);
 	int64_t us;
 
 	if (!list_empty(&l->ready) || (l->stats.alive == 0 && l->outside == 0))
@@ -284,7 +321,7 @@ static int events_take(struct loop *l, int timeout_ms)
 /* Nothing happened and nothing can: jump to the next timer, or give up. */
 static void clock_jump(struct loop *l)
 {
-	const struct heap_node *first = heap_min(&l->timers);
+	const struct heap_node *first = timer_first(l);
 
 	if (first) {
 		if (first->key <= l->now_us)
@@ -314,8 +351,14 @@ static void timers_run(struct loop *l)
 {
 	struct heap_node *first;
 
-	while ((first = heap_min(&l->timers)) != NULL && first->key <= l->now_us)
-		co_resume(CONTAINER_OF(first, struct co, timer), -ETIMEDOUT);
+	while ((first = heap_min(&l->timers)) != NULL && first->key <= l->now_us) {
+		struct co *co = CONTAINER_OF(first, struct co, timer);
+		bool meant = co_due_us(co) <= l->now_us;
+
+		if (meant)
+			co_resume(co, -ETIMEDOUT);
+		timer_renew(l, co);
+	}
 }
 
 static void loop_turn(struct loop *l)

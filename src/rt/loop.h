@@ -47,7 +47,8 @@ struct loop *loop_self(void); /* asserts that this thread runs one */
 /* Monotonic and wall time of the loop, read once per turn. */
 int64_t loop_now_us(void);
 int64_t loop_wall_us(void);
-int64_t loop_after_ms(int64_t ms); /* now + ms, saturating */
+int64_t loop_after_ms(int64_t ms);  /* now + ms, saturating */
+void loop_wall_jump(int64_t by_us); /* for tests: somebody sets a virtual wall clock */
 
 /*
  * From any thread: run p->fn(p) on l's thread, soon, in order. It must not wait (it may

@@ -126,6 +126,14 @@ static void end_close(void *ctx)
 	wake_waiting(&end->in->writer);
 }
 
+static void end_end(void *ctx)
+{
+	struct mem_end *end = ctx;
+
+	end->out->ended = true;
+	wake_waiting(&end->out->reader);
+}
+
 void mem_pipe_stream(struct mem_pipe *p, int end, struct stream *ret)
 {
 	static const struct stream_ops ops = {
@@ -133,6 +141,7 @@ void mem_pipe_stream(struct mem_pipe *p, int end, struct stream *ret)
 		.write = end_write,
 		.wait = end_wait,
 		.close = end_close,
+		.end = end_end,
 	};
 
 	stream_init(ret, &ops, &p->end[end]);

@@ -35,7 +35,7 @@ static int slots_reserve(struct loop *l, int fd)
 	return 0;
 }
 
-int io_open(struct io *io, int fd)
+static int io_take(struct io *io, int fd, bool ready)
 {
 	struct loop *l = loop_self();
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
@@ -47,7 +47,7 @@ int io_open(struct io *io, int fd)
 	assert(!slot->io);
 	slot->generation++;
 	ev.data.u64 = (uint64_t)slot->generation << 32 | (uint32_t)fd;
-	if (ioctl(fd, FIONBIO, &(int){ 1 }) < 0 ||
+	if ((!ready && ioctl(fd, FIONBIO, &(int){ 1 }) < 0) ||
 	    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
 		return -errno;
 	slot->io = io;
@@ -56,6 +56,16 @@ int io_open(struct io *io, int fd)
 		.fd = fd, .readable = true, .writable = true, .listed = true, .loop = l
 	};
 	return 0;
+}
+
+int io_open(struct io *io, int fd)
+{
+	return io_take(io, fd, false);
+}
+
+int io_open_accepted(struct io *io, int fd)
+{
+	return io_take(io, fd, true);
 }
 
 /* Leave the loop's table; the kernel's set is left by closing. */
@@ -321,6 +331,16 @@ static CO int accept_one(struct io *listener, struct addr *peer, bool *starved)
 	return fd;
 }
 
+int net_local(int fd, struct addr *ret)
+{
+	struct addr a = { .len = sizeof(a.ss) };
+
+	if (getsockname(fd, (struct sockaddr *)&a.ss, &a.len) < 0)
+		return -errno;
+	*ret = addr_is_any(&a) ? (struct addr){ 0 } : a;
+	return 0;
+}
+
 CO int net_accept(struct io *listener, struct addr *peer, struct addr *local,
 		  bool *starved)
 {
@@ -331,13 +351,15 @@ CO int net_accept(struct io *listener, struct addr *peer, struct addr *local,
 	fd = accept_one(listener, &from, starved);
 	if (fd < 0)
 		return fd;
+	*peer = from;
+	if (!local)
+		return fd;
 	if (getsockname(fd, (struct sockaddr *)&at.ss, &at.len) < 0) {
 		int e = -errno;
 
 		close(fd);
 		return e;
 	}
-	*peer = from;
 	*local = at;
 	return fd;
 }

@@ -24,6 +24,8 @@ struct io {
 
 /* Takes over fd (made non-blocking). 0 or -errno; on failure fd stays the caller's. */
 MUST_USE int io_open(struct io *io, int fd);
+/* The same for what net_accept gave, which is non-blocking already. */
+MUST_USE int io_open_accepted(struct io *io, int fd);
 void io_close(struct io *io); /* closes the descriptor; nobody may wait; twice is fine */
 
 /* Wait for a direction. 0; -ETIMEDOUT; -ECANCELED. */
@@ -41,13 +43,18 @@ CO MUST_USE ptrdiff_t io_writev(struct io *io, const struct iovec *v, int n,
 MUST_USE int net_listen(const struct addr *at, int backlog);
 
 /*
- * The next connection, its peer and our own address. -ECANCELED; other errors are of the
- * connection, so call again. Out of descriptors or memory it waits (100 ms, doubling to
- * 2 s) instead of spinning; the first time in a row it then returns -EMFILE, -ENFILE,
- * -ENOMEM or -ENOBUFS with *starved true, so that the caller can say so once.
+ * The next connection, its peer and our own address; local NULL: that is not asked for,
+ * for a listener that is bound to one address (net_local). -ECANCELED; other errors are
+ * of the connection, so call again. Out of descriptors or memory it waits (100 ms,
+ * doubling to 2 s) instead of spinning; the first time in a row it then returns -EMFILE,
+ * -ENFILE, -ENOMEM or -ENOBUFS with *starved true, so that the caller can say so once.
  */
 CO MUST_USE int net_accept(struct io *listener, struct addr *peer, struct addr *local,
 			   bool *starved);
+
+/* The address that fd is bound to; the family of *ret is 0 when it is not one address but
+ * any of this machine. 0 or -errno. */
+MUST_USE int net_local(int fd, struct addr *ret);
 
 /* Connect; source may be NULL. The descriptor, or -errno (-ETIMEDOUT, -ECANCELED …). */
 CO MUST_USE int net_connect(const struct addr *to, const struct addr *source,

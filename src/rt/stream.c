@@ -1,6 +1,7 @@
 #include "rt/stream.h"
 
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "base/mem.h"
@@ -37,6 +38,13 @@ static void over_io_close(void *ctx)
 	io_close(ctx);
 }
 
+static void over_io_end(void *ctx)
+{
+	struct io *io = ctx;
+
+	(void)shutdown(io->fd, SHUT_WR);
+}
+
 void stream_over_io(struct stream *s, struct io *io)
 {
 	static const struct stream_ops ops = {
@@ -44,6 +52,7 @@ void stream_over_io(struct stream *s, struct io *io)
 		.write = over_io_write,
 		.wait = over_io_wait,
 		.close = over_io_close,
+		.end = over_io_end,
 	};
 
 	stream_init(s, &ops, io);
@@ -240,6 +249,20 @@ CO int stream_idle(struct stream *s)
 	buffers_give(s);
 	e = s->ops->wait(s->ctx, s->deadline_us);
 	return e < 0 && e != -ETIMEDOUT ? read_failed(s, e) : e;
+}
+
+CO void stream_linger(struct stream *s, uint64_t bytes_max)
+{
+	if (stream_flush(s) < 0 || s->err || !s->ops->end)
+		return;
+	s->ops->end(s->ctx);
+	s->in_at = s->in_n;
+	while (bytes_max && in_fill(s) == 0) {
+		size_t n = stream_unread(s);
+
+		bytes_max -= n < bytes_max ? n : bytes_max;
+		s->in_at = s->in_n;
+	}
 }
 
 /* Unread bytes up to and with the first LF; 0: there is none. from: where to look. */

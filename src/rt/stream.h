@@ -21,6 +21,8 @@ struct stream_ops {
 	/* Wait until there is something to read (or the end). 0 or -errno. */
 	CO int (*wait)(void *ctx, int64_t deadline_us);
 	void (*close)(void *ctx);
+	/* The peer sees the end, we go on reading; NULL: cannot be done. */
+	void (*end)(void *ctx);
 };
 
 struct stream {
@@ -75,5 +77,13 @@ CO MUST_USE int stream_flush(struct stream *s); /* 0 or the sticky error of writ
  * which does not stick here; -ECANCELED; -E….
  */
 CO MUST_USE int stream_idle(struct stream *s);
+
+/*
+ * Before stream_close, when the last words should arrive although the peer may still be
+ * sending: flush, end our direction, and read over what comes until the peer ends, until
+ * bytes_max, or until the deadline. Closed with bytes unread, TCP would reset the
+ * connection, and that can take back what was sent (RFC 1122 4.2.2.13).
+ */
+CO void stream_linger(struct stream *s, uint64_t bytes_max);
 
 #endif

@@ -4,6 +4,7 @@
 #include "rt/mem_pipe.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 static void run(co_fn *fn, void *arg)
 {
@@ -457,6 +458,96 @@ static void without_memory_it_is_written_at_once(void **state)
 	run(no_memory_body, NULL);
 }
 
+/* What the peer of a TCP connection reads after we said a last word and it went on. */
+static void pair_tcp(struct pair *p)
+{
+	struct addr at;
+	int listener, fds[2];
+
+	p->pipe = NULL;
+	assert_int_equal(addr_parse(STR("127.0.0.1:0"), &at), 0);
+	listener = net_listen(&at, 1);
+	assert_true(listener >= 0);
+	at.len = sizeof(at.ss);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at.ss, &at.len), 0);
+	fds[1] = net_connect(&at, NULL, DEADLINE_NEVER);
+	assert_true(fds[1] >= 0);
+	fds[0] = accept(listener, NULL, NULL);
+	assert_true(fds[0] >= 0);
+	close(listener);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(io_open(&p->io[i], fds[i]), 0);
+		stream_over_io(&p->end[i], &p->io[i]);
+	}
+}
+
+static CO void say_and_end(void *arg)
+{
+	struct stream *s = arg;
+
+	stream_put(s, STR("421 enough\r\n"));
+	stream_deadline(s, loop_after_ms(2000));
+	stream_linger(s, 100000);
+	stream_close(s);
+}
+
+static CO void last_word_body(void *arg)
+{
+	struct group g;
+	struct pair p;
+	struct str line;
+
+	(void)arg;
+	pair_tcp(&p);
+	group_init(&g);
+	stream_put(&p.end[1], STR("NOOP\r\n"));
+	assert_int_equal(stream_flush(&p.end[1]), 0);
+	assert_int_equal(io_wait_read(&p.io[0], DEADLINE_NEVER), 0);
+	assert_int_equal(group_spawn(&g, "end", say_and_end, &p.end[0]), 0);
+	(void)!co_sleep(loop_after_ms(100)); /* closed or lingering by now */
+	for (int i = 0; i < 3; i++) {
+		stream_put(&p.end[1], STR("MAIL FROM:<a@b.example>\r\n"));
+		assert_int_equal(stream_flush(&p.end[1]), 0);
+	}
+	assert_int_equal(stream_line(&p.end[1], 100, &line), 0);
+	assert_str(line, STR("421 enough"));
+	assert_int_equal(stream_line(&p.end[1], 100, &line), -ECONNRESET); /* the end */
+	stream_close(&p.end[1]);
+	group_join(&g);
+}
+
+static void a_last_word_is_not_taken_back_by_a_reset(void **state)
+{
+	(void)state;
+	run(last_word_body, NULL);
+}
+
+static CO void linger_body(void *arg)
+{
+	int64_t begun = loop_now_us();
+	struct pair p;
+
+	(void)arg;
+	pair_memory(&p, 4096, 0);
+	stream_deadline(&p.end[0], loop_after_ms(2000));
+	stream_linger(&p.end[0], 100000); /* the peer neither sends nor ends */
+	assert_int_equal(loop_now_us(), begun + 2000000);
+	pair_close(&p);
+	pair_memory(&p, 4096, 0);
+	stream_put(&p.end[1], STR("0123456789"));
+	assert_int_equal(stream_flush(&p.end[1]), 0);
+	begun = loop_now_us();
+	stream_linger(&p.end[0], 10); /* no deadline: the bytes are enough */
+	assert_int_equal(loop_now_us(), begun);
+	pair_close(&p);
+}
+
+static void lingering_has_an_end(void **state)
+{
+	(void)state;
+	run(linger_body, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -469,6 +560,8 @@ int main(void)
 		cmocka_unit_test(errors_stick_and_a_new_deadline_forgives_a_timeout),
 		cmocka_unit_test(bulk_in_both_directions),
 		cmocka_unit_test(without_memory_it_is_written_at_once),
+		cmocka_unit_test(a_last_word_is_not_taken_back_by_a_reset),
+		cmocka_unit_test(lingering_has_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

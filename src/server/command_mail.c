@@ -7,7 +7,8 @@
  * as it was (4.1.4). */
 struct smtp_reply cmd_helo(struct session *s, struct smtp_command c)
 {
-	CLEANUP(buf_done) struct buf lines = { 0 };
+	char room[SESSION_TEXT_MAX];
+	CLEANUP(buf_done) struct buf lines = BUF_OVER(room);
 	char ip[ADDR_TEXT_MAX];
 	struct str name = c.args;
 	bool esmtp = c.verb == VERB_EHLO;
@@ -134,6 +135,17 @@ static int add_rcpt(struct txn *t, const struct txn_rcpt *r)
 	return 0;
 }
 
+/* Without memory for one more the rest can come in another message: RFC 5321 4.5.3.1.10.
+ */
+static struct smtp_reply no_room(const struct txn *t, struct smtp_reply r)
+{
+	return t->rcpt_count && r.code == 452
+		       ? REPLY(452, 4, 5, 3,
+			       "no memory for more recipients; send the rest in another "
+			       "message")
+		       : r;
+}
+
 /* RCPT TO. RFC 5321 4.1.1.3; the limit: 4.5.3.1.10. */
 struct smtp_reply cmd_rcpt(struct session *s, struct str args)
 {
@@ -162,7 +174,7 @@ struct smtp_reply cmd_rcpt(struct session *s, struct str args)
 		t->refused++;
 		if (r.code / 100 == 5)
 			s->unknown++;
-		return r;
+		return no_room(t, r);
 	}
 	rcpt.given = arena_str(&t->arena, parsed.path.address);
 	rcpt.orcpt = parsed.orcpt;
@@ -170,5 +182,5 @@ struct smtp_reply cmd_rcpt(struct session *s, struct str args)
 	e = rcpt.given.p ? copy_str(&t->arena, &rcpt.orcpt) : -ENOMEM;
 	if (e == 0)
 		e = add_rcpt(t, &rcpt);
-	return e < 0 ? smtp_reply_from_errno(e) : r;
+	return e < 0 ? no_room(t, smtp_reply_from_errno(e)) : r;
 }

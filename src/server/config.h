@@ -28,7 +28,9 @@ struct server_limits {
 	int64_t data_total_us;  /* for content in all, plus its size at data_rate_min */
 	uint64_t data_rate_min; /* bytes per second that a sender must reach */
 	int64_t session_us;     /* of one connection in all */
-	bool pipelined_data;    /* take content that was sent before our 354 */
+	int64_t greeting_delay_us; /* silence asked of clients before the greeting */
+	bool early_talk;           /* take commands that came before it */
+	bool pipelined_data;       /* take content that was sent before our 354 */
 };
 
 struct server_listen {

@@ -12,6 +12,7 @@ struct listener {
 	struct list node;
 	struct server *server;
 	struct io io;
+	struct addr local;  /* family 0: not one address, ask for each connection */
 	struct str service; /* in the server's arena */
 	uint64_t key;
 	struct group group; /* its accept loop */
@@ -112,7 +113,7 @@ static void accepted(struct listener *l, int fd, const struct addr *peer,
 		     const struct addr *local)
 {
 	struct connection *c = mem_alloc(sizeof(*c));
-	int e = c ? io_open(&c->io, fd) : -ENOMEM;
+	int e = c ? io_open_accepted(&c->io, fd) : -ENOMEM;
 
 	if (e < 0) {
 		log_text(LOG_WARN, "connection_dropped", e, "no room for a session");
@@ -151,7 +152,8 @@ static CO void listener_run(void *arg)
 	bool starved = false, was_starved = false;
 
 	for (;;) {
-		int fd = net_accept(&l->io, &peer, &local, &starved);
+		int fd = net_accept(&l->io, &peer, l->local.ss.ss_family ? NULL : &local,
+				    &starved);
 
 		if (fd == -ECANCELED)
 			return;
@@ -161,7 +163,8 @@ static CO void listener_run(void *arg)
 				 "come back");
 		was_starved = starved;
 		if (fd >= 0)
-			accepted(l, fd, &peer, &local);
+			accepted(l, fd, &peer,
+				 l->local.ss.ss_family ? &l->local : &local);
 		else if (!starved && accept_pause(fd) < 0)
 			return;
 	}
@@ -181,7 +184,9 @@ int server_listen(struct server *s, int fd, struct str service, uint64_t key)
 	l->server = s;
 	l->key = key;
 	group_init(&l->group);
-	e = io_open(&l->io, fd);
+	e = net_local(fd, &l->local);
+	if (e == 0)
+		e = io_open(&l->io, fd);
 	if (e < 0) {
 		close(fd);
 		mem_free(l);

@@ -7,7 +7,14 @@
 #include "base/fmt.h"
 #include "log/log.h"
 
-enum { ADDRESSES_BYTES_MAX = 4096 }; /* of the recipients listed in one record */
+enum {
+	ADDRESSES_BYTES_MAX = 4096, /* of the recipients listed in one record */
+	EARLY_BYTES_SHOWN = 200,
+	LINGER_MS = 2000,
+	LINGER_BYTES_MAX = MIB,
+	LINGERS_MAX = 256,     /* on one loop */
+	REFUSED_LOG_MS = 1000, /* at most one line in so long */
+};
 
 int64_t session_wall_us(struct session *s)
 {
@@ -65,6 +72,7 @@ CO void session_reply(struct session *s, struct smtp_reply r)
 
 	if (r.code == 0)
 		return;
+	s->code = r.code;
 	/* RFC 2034: not in greetings; only to those who were offered it. */
 	smtp_reply_write(r, s->esmtp && smtp_offers(&s->offer, EXT_ENHANCEDSTATUSCODES),
 			 &wire);
@@ -330,6 +338,80 @@ static void log_closed(const struct session *s)
 	log_end(&l);
 }
 
+/* Under a flood of connections one line stands for many. */
+static void log_refused(struct session *s, struct smtp_reply r)
+{
+	struct server *server = s->server;
+	char ip[ADDR_TEXT_MAX];
+	struct log_line l;
+
+	server->refused++;
+	if (loop_now_us() < server->refused_log_us)
+		return;
+	server->refused_log_us = loop_after_ms(REFUSED_LOG_MS);
+	log_begin(&l, LOG_WARN, "connection_refused");
+	log_str(&l, "client", addr_ip_text(&s->peer, ip));
+	log_u64(&l, "code", r.code);
+	log_str(&l, "reason", r.text);
+	log_u64(&l, "refused", server->refused);
+	log_end(&l);
+	server->refused = 0;
+}
+
+/*
+ * A client waits for the greeting (RFC 5321 3.1); who does not wait for this one waits
+ * for no reply, and speaks blindly. Looking is the read that would come anyway. Code 0:
+ * go on.
+ */
+static CO struct smtp_reply early_talk(struct session *s)
+{
+	const struct server_limits *l = s->conf->limits;
+	bool wait = l->greeting_delay_us && !s->client.may_relay;
+	struct str bytes;
+
+	if (l->early_talk)
+		return (struct smtp_reply){ 0 };
+	stream_deadline(s->io,
+			wait ? loop_now_us() + l->greeting_delay_us : DEADLINE_PAST);
+	if (stream_peek(s->io, &bytes) < 0)
+		return (struct smtp_reply){
+			0
+		}; /* silent; or gone, as reading will tell */
+	transcript_note(&s->note, NOTE_CLIENT, session_wall_us(s),
+			str_sub(bytes, 0, EARLY_BYTES_SHOWN));
+	transcript_note(&s->note, NOTE_DECISION, session_wall_us(s),
+			STR("early talker: it did not wait for the greeting"));
+	return REPLY(554, 5, 5, 0, "wait for the greeting before you speak; goodbye");
+}
+
+/* The last words of a conversation that we end arrive, whatever the client still sends.
+ */
+static CO void session_linger(struct session *s)
+{
+	struct server *server = s->server;
+
+	if ((s->code < 400 && !stream_unread(s->io)) || server->lingering >= LINGERS_MAX)
+		return;
+	server->lingering++;
+	stream_deadline(s->io, loop_after_ms(LINGER_MS));
+	stream_linger(s->io, LINGER_BYTES_MAX);
+	server->lingering--;
+}
+
+/* Counted in, or refused: by limits, or for its manners. */
+static CO struct smtp_reply admit(struct session *s)
+{
+	struct smtp_reply r = policy_connect(&s->client, s->server->peers), early;
+
+	if (r.code != 220)
+		return r;
+	early = early_talk(s);
+	if (!early.code)
+		return r;
+	peers_leave(s->server->peers, &s->peer);
+	return early;
+}
+
 CO void session_run(struct session *s)
 {
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
@@ -339,12 +421,12 @@ CO void session_run(struct session *s)
 			 STR_ARG(addr_text(&s->peer, peer)),
 			 STR_ARG(addr_text(&s->local, local)), s->service.n ? " " : "",
 			 STR_ARG(s->service));
-	r = policy_connect(&s->client, s->server->peers);
+	r = admit(s);
 	if (r.code != 220) {
 		session_reply(s, r);
+		log_refused(s, r);
 		session_episode(s, 0, r);
-		if (stream_flush(s->io) < 0)
-			s->done = true;
+		session_linger(s);
 		return;
 	}
 	session_reply(s, session_text(s, REPLY(220, 0, 0, 0, ""),
@@ -357,4 +439,5 @@ CO void session_run(struct session *s)
 	session_episode(s, s->last_message, (struct smtp_reply){ 0 });
 	txn_reset(s);
 	peers_leave(s->server->peers, &s->peer);
+	session_linger(s);
 }

@@ -48,6 +48,9 @@ struct server {
 	struct arena names;    /* of services */
 	uint64_t session_count;
 	uint64_t next_id;
+	unsigned lingering; /* connections whose last words are on their way */
+	uint64_t refused;   /* connections, since the last line about it */
+	int64_t refused_log_us;
 	bool stopping;
 };
 
@@ -71,6 +74,7 @@ struct session {
 	uint32_t part;         /* of the record */
 	uint32_t commands, idle_commands, errors, unknown, messages;
 	int64_t opened_us;
+	unsigned code; /* of the last reply */
 	bool esmtp, done, idle;
 	char text[SESSION_TEXT_MAX]; /* of the reply under way, when it is not a constant
 				      */

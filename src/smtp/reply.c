@@ -10,7 +10,7 @@ static size_t plain_run(struct str s)
 {
 	size_t n = 0;
 
-	while (n < s.n && s.p[n] >= ' ' && s.p[n] <= '~')
+	while (n < s.n && (unsigned char)(s.p[n] - ' ') <= '~' - ' ')
 		n++;
 	return n;
 }
@@ -182,6 +182,11 @@ struct smtp_reply smtp_reply_from_errno(int err)
 {
 	if (err == -ENOSPC || err == -EDQUOT)
 		return REPLY(452, 4, 3, 1, "out of space here, please try again later");
+	if (err == -ENOMEM) /* RFC 5321 4.2.3: insufficient storage; RFC 3463 3.4 */
+		return REPLY(452, 4, 3, 1, "out of memory here, please try again later");
+	if (err == -EBUSY) /* see spool.h */
+		return REPLY(451, 4, 3, 0,
+			     "our disk does not answer, please try again later");
 	if (err == -EUCLEAN) /* see spool.h */
 		return REPLY(451, 4, 3, 0, "damaged on our disk");
 	return REPLY(451, 4, 3, 0, "trouble on our side, please try again later");

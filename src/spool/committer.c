@@ -56,6 +56,37 @@ static void job_answer(struct job *j, int result)
 	index_ticket_done(j->shard, j->ticket, result);
 }
 
+/* Refused, or not needed any more; the others stay where they are. Lock held. */
+static void job_refuse(struct store *st, struct job *j, int rc)
+{
+	if (j->ticket) {
+		job_answer(j, rc);
+	} else if (j->kind == JOB_COMMIT) {
+		list_remove(&j->node);
+		store_orphan_free(st, j, true);
+	}
+}
+
+/*
+ * On disk after all, but its sender was told that it is not: it goes. Without memory for
+ * that it stays, and may arrive twice. Lock held.
+ */
+static void orphan_flushed(struct store *st, struct job *j)
+{
+	struct job *removal = store_job_new(JOB_REMOVE, j->record.id);
+	struct item *it = j->item;
+
+	list_remove(&j->node);
+	store_orphan_free(st, j, false);
+	if (!removal) {
+		index_insert(&st->index, it);
+		return;
+	}
+	store_leaving(st, it, true);
+	removal->item = it;
+	store_enqueue(st, removal);
+}
+
 /* What a flushed record means to the index. Lock held. The job is used up. */
 static void job_flushed(struct store *st, struct job *j)
 {
@@ -72,6 +103,10 @@ static void job_flushed(struct store *st, struct job *j)
 		store_live(st, j->place, bytes, true);
 		if (it->flags & ITEM_BIG)
 			st->big_bytes += it->size;
+		if (!j->ticket) {
+			orphan_flushed(st, j);
+			return;
+		}
 		index_insert(&st->index, it);
 		st->commits++;
 		job_answer(j, 0);
@@ -133,12 +168,8 @@ static void back_off(struct store *st, int rc)
 static void run_refuse(struct store *st, struct list *run, int rc)
 {
 	back_off(st, rc);
-	LIST_EACH(it, run) {
-		struct job *j = LIST_ITEM(it, struct job, node);
-
-		if (j->ticket)
-			job_answer(j, rc);
-	}
+	LIST_EACH(it, run)
+		job_refuse(st, LIST_ITEM(it, struct job, node), rc);
 	queue_merge(st, run);
 }
 
@@ -286,8 +317,11 @@ static int run_commit(struct store *st, struct list *run)
 		pthread_mutex_unlock(&st->index.lock);
 		return rc;
 	}
-	LIST_EACH(it, run)
-		waited = waited || LIST_ITEM(it, struct job, node)->ticket;
+	LIST_EACH(it, run) {
+		enum job_kind kind = LIST_ITEM(it, struct job, node)->kind;
+
+		waited = waited || kind == JOB_COMMIT || kind == JOB_BARRIER;
+	}
 	waited = waited || (!list_empty(&st->unflushed) &&
 			    store_now_us() >= st->unflushed_since_us + IDLE_FLUSH_US);
 	rc = run_write(st, run);
@@ -319,6 +353,7 @@ static int segment_seal(struct store *st)
 		rc = run_flush(st, &none);
 	if (rc < 0)
 		return rc;
+	store_seal(st, s);
 	(void)st->disk->ops->truncate(st->disk, s->file, (int64_t)s->end);
 	pthread_mutex_lock(&st->index.lock);
 	s->state = SEGMENT_SEALED;
@@ -348,6 +383,10 @@ static int segment_roll(struct store *st, uint64_t bytes)
 	pthread_mutex_unlock(&st->index.lock);
 	if (!s)
 		rc = store_segment_make(st, 0, want, &s);
+	while (rc == -ENOSPC && want / 4 >= SEGMENT_BYTES_LEAST + bytes * 2) {
+		want /= 4; /* what little there is */
+		rc = store_segment_make(st, 0, want, &s);
+	}
 	if (rc < 0)
 		return rc;
 	rc = segment_seal(st);
@@ -380,7 +419,9 @@ static bool job_fits(struct store *st, const struct job *j, bool last_room)
 
 	if (!s)
 		return j->kind == JOB_BARRIER;
-	room = s->capacity - (last_room ? 0 : st->options.segment_bytes / 64);
+	room = st->options.segment_bytes < s->capacity ? st->options.segment_bytes
+						       : s->capacity;
+	room = s->capacity - (last_room ? 0 : room / 64);
 	return s->end + job_bytes(j) <= room;
 }
 
@@ -394,7 +435,7 @@ static void batch_refuse(struct store *st, struct list *batch, int rc)
 		struct job *j = LIST_ITEM(it, struct job, node);
 
 		if (j->kind == JOB_COMMIT)
-			job_answer(j, rc);
+			job_refuse(st, j, rc);
 	}
 	pthread_mutex_unlock(&st->index.lock);
 }
@@ -402,12 +443,8 @@ static void batch_refuse(struct store *st, struct list *batch, int rc)
 static void batch_requeue(struct store *st, struct list *batch)
 {
 	pthread_mutex_lock(&st->index.lock);
-	LIST_EACH(it, batch) {
-		struct job *j = LIST_ITEM(it, struct job, node);
-
-		if (j->ticket)
-			job_answer(j, st->error);
-	}
+	LIST_EACH(it, batch)
+		job_refuse(st, LIST_ITEM(it, struct job, node), st->error);
 	queue_merge(st, batch);
 	pthread_mutex_unlock(&st->index.lock);
 }
@@ -453,12 +490,8 @@ static void batch_run(struct store *st, struct list *batch)
 /* While the disk is given a rest, whoever waits is told at once. Lock held. */
 static void refuse_waiting(struct store *st)
 {
-	LIST_EACH(it, &st->queue) {
-		struct job *j = LIST_ITEM(it, struct job, node);
-
-		if (j->ticket)
-			job_answer(j, st->error);
-	}
+	LIST_EACH(it, &st->queue)
+		job_refuse(st, LIST_ITEM(it, struct job, node), st->error);
 }
 
 /* Sleep until there is work. Lock held. False: stop. */
@@ -503,14 +536,21 @@ void *committer_main(void *arg)
 	mem_thread_begin();
 	pthread_mutex_lock(&st->index.lock);
 	while (committer_wait(st)) {
-		if (!st->error || store_now_us() >= st->retry_at_us)
+		st->busy_since_us = store_now_us();
+		if (!st->error || st->busy_since_us >= st->retry_at_us)
 			list_splice(&batch, &st->queue);
+		LIST_EACH(
+			it,
+			&batch) /* those whom nobody waits for any more are not written */
+			if (!LIST_ITEM(it, struct job, node)->ticket)
+				job_refuse(st, LIST_ITEM(it, struct job, node), 0);
 		pthread_mutex_unlock(&st->index.lock);
 		if (list_empty(&batch))
 			(void)run_flush(st, &batch);
 		else
 			batch_run(st, &batch);
 		pthread_mutex_lock(&st->index.lock);
+		store_disk_back(st);
 	}
 	pthread_mutex_unlock(&st->index.lock);
 	return NULL;

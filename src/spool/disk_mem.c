@@ -234,6 +234,12 @@ static int mem_sync(struct disk *d, int file)
 
 	if (t.tv_nsec)
 		(void)nanosleep(&t, NULL);
+	pthread_mutex_lock(&of(d)->lock);
+	of(d)->hanging++;
+	while (of(d)->hangs)
+		pthread_cond_wait(&of(d)->back, &of(d)->lock);
+	of(d)->hanging--;
+	pthread_mutex_unlock(&of(d)->lock);
 	return simple(d, file, (struct event){ .kind = EVENT_SYNC });
 }
 
@@ -391,6 +397,7 @@ struct disk_mem *disk_mem_new(void)
 		return NULL;
 	m->disk.ops = &mem_ops;
 	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->back, NULL);
 	return m;
 }
 
@@ -404,6 +411,7 @@ void disk_mem_free(struct disk_mem *m)
 	buf_done(&m->events);
 	buf_done(&m->bytes);
 	pthread_mutex_destroy(&m->lock);
+	pthread_cond_destroy(&m->back);
 	mem_free(m);
 }
 
@@ -445,6 +453,24 @@ long disk_mem_failed(struct disk_mem *m)
 void disk_mem_slow(struct disk_mem *m, unsigned sync_us)
 {
 	m->sync_us = sync_us; /* before threads run */
+}
+
+void disk_mem_hang(struct disk_mem *m, bool hang)
+{
+	pthread_mutex_lock(&m->lock);
+	m->hangs = hang;
+	pthread_cond_broadcast(&m->back);
+	pthread_mutex_unlock(&m->lock);
+}
+
+unsigned disk_mem_hanging(struct disk_mem *m)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&m->lock);
+	n = m->hanging;
+	pthread_mutex_unlock(&m->lock);
+	return n;
 }
 
 void disk_mem_limit(struct disk_mem *m, int64_t bytes)

@@ -30,6 +30,10 @@ void disk_mem_limit(struct disk_mem *m, int64_t bytes);
 /* Each flush takes so long; 0: no time at all. So that threads meet in the middle. */
 void disk_mem_slow(struct disk_mem *m, unsigned sync_us);
 
+/* From now on flushes of files do not return until it is over. */
+void disk_mem_hang(struct disk_mem *m, bool hang);
+unsigned disk_mem_hanging(struct disk_mem *m); /* calls that do not return now */
+
 /* Events recorded so far: changes, flushes. */
 size_t disk_mem_events(struct disk_mem *m);
 

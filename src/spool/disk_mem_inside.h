@@ -44,6 +44,9 @@ struct disk_mem {
 	int fail_err;
 	int64_t limit;
 	unsigned sync_us;
+	bool hangs;
+	unsigned hanging;
+	pthread_cond_t back;
 };
 
 int disk_mem_resize(struct inode *in, uint64_t n);

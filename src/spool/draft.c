@@ -15,8 +15,9 @@ enum {
 	LARGE_BYTES = 64 * 1024,
 	SMALL_KEPT = 128,
 	LARGE_KEPT = 32,
-	SPILL_BYTES = 256 * 1024, /* a draft with a file writes this much at a time */
-	FREE_ASK_US = 100000,     /* how old the figure of free disk space may be */
+	SPILL_BYTES = 256 * 1024,   /* a draft with a file writes this much at a time */
+	FREE_ASK_US = 100000,       /* how old the figure of free disk space may be */
+	ENVELOPE_BYTES_USUAL = 256, /* with the record's header, for one recipient */
 };
 
 struct log_draft {
@@ -31,6 +32,11 @@ struct log_draft {
 	int file; /* of big/, or -1 */
 	uint64_t file_bytes;
 	bool file_made;
+	int (*fn)(void *draft); /* what a helper sees through in the pool */
+	const char *what;
+	struct ticket *ticket; /* who waits for that; NULL: nobody any more. index.lock */
+	bool lent;             /* the helper has the draft … */
+	bool left;             /* … and drops it, because its session has gone */
 };
 
 static struct store *store_of(struct spool *s)
@@ -97,6 +103,10 @@ static void blocks_give(struct store *st, struct log_draft *d)
 /* Gives up what the draft holds; the file, if there is one, is the keeper's to delete. */
 static void draft_drop(struct store *st, struct log_draft *d, bool file_too)
 {
+	if (d->lent) {
+		d->left = true;
+		return;
+	}
 	blocks_give(st, d);
 	buf_done(&d->job.bytes);
 	mem_free(d->item);
@@ -132,6 +142,8 @@ CO int store_create(struct spool *s, unsigned shard, struct draft **ret)
 	struct store *st = store_of(s);
 	struct log_draft *d;
 
+	if (atomic_load_explicit(&st->hung, memory_order_relaxed))
+		return -EBUSY;
 	if (!disk_has_room(st))
 		return -ENOSPC;
 	d = mem_alloc(sizeof(*d));
@@ -177,13 +189,52 @@ static int spill_job(void *arg)
 	return rc;
 }
 
-static CO int spill(struct log_draft *d)
+static CO void helper_run(void *arg)
+{
+	struct log_draft *d = arg;
+	struct store *st = store_of(d->draft.spool);
+	int rc = pool_run(st->pool, d->fn, d, d->what);
+
+	pthread_mutex_lock(&st->index.lock);
+	d->lent = false;
+	if (d->ticket)
+		index_ticket_done(d->ticket->shard, d->ticket, rc);
+	pthread_mutex_unlock(&st->index.lock);
+	if (d->left)
+		draft_drop(st, d, true);
+}
+
+/*
+ * In the pool, by a helper, so that the session is told in time when the disk hangs.
+ * After -EBUSY the draft is lent: its blocks and its file are being used.
+ */
+static CO int see_through(struct log_draft *d, int (*fn)(void *draft), const char *what)
 {
 	struct store *st = store_of(d->draft.spool);
-	int rc = pool_run(st->pool, spill_job, d, "writing a large message");
+	struct ticket t = { 0 };
+	int rc;
 
-	blocks_give(st, d);
+	d->fn = fn;
+	d->what = what;
+	d->lent = true;
+	if (group_spawn(&st->stocks[d->shard].helpers, "large message", helper_run, d) <
+	    0) {
+		d->lent = false;
+		rc = pool_run(st->pool, fn, d, what);
+	} else {
+		pthread_mutex_lock(&st->index.lock);
+		store_wait_begin(st, index_shard(&st->index, d->shard), &t, &d->ticket);
+		pthread_mutex_unlock(&st->index.lock);
+		rc = index_ticket_wait(&t, what);
+	}
+	if (!d->lent)
+		blocks_give(st, d);
 	return rc;
+}
+
+static CO int spill(struct log_draft *d)
+{
+	return see_through(d, spill_job, "writing a large message");
 }
 
 static CO int spill_if_due(struct log_draft *d)
@@ -258,6 +309,8 @@ static int job_fill(struct log_draft *d, const struct envelope *e)
 	struct job *j = &d->job;
 	bool big = d->file_made;
 
+	if (buf_reserve(&j->bytes, ENVELOPE_BYTES_USUAL) < 0)
+		return j->bytes.err;
 	buf_add_bytes(&j->bytes, room, sizeof(room));
 	envelope_encode(e, &j->bytes);
 	if (j->bytes.err)
@@ -285,33 +338,66 @@ static int job_fill(struct log_draft *d, const struct envelope *e)
 	return 0;
 }
 
-static CO int commit_wait(struct store *st, struct log_draft *d)
+/* left: the disk hangs, and the committer has the draft for good. */
+static CO int commit_wait(struct store *st, struct log_draft *d, bool *left)
 {
 	struct ticket t = { 0 };
+	int rc;
 
 	pthread_mutex_lock(&st->index.lock);
-	d->job.ticket = &t;
+	if (st->hung) {
+		pthread_mutex_unlock(&st->index.lock);
+		return -EBUSY;
+	}
 	d->job.shard = index_shard(&st->index, d->shard);
-	loop_outside(loop_self(), 1);
+	store_wait_begin(st, d->job.shard, &t, &d->job.ticket);
 	store_enqueue(st, &d->job);
 	pthread_mutex_unlock(&st->index.lock);
-	return index_ticket_wait(&t, "commit");
+	rc = index_ticket_wait(&t, "commit");
+	*left = t.expired;
+	return rc;
+}
+
+void store_orphan_free(struct store *st, struct job *j, bool file_too)
+{
+	struct log_draft *d = CONTAINER_OF(j, struct log_draft, job);
+
+	while (d->first) { /* not to the stock, which is the loop's */
+		struct block *b = d->first;
+
+		d->first = b->next;
+		atomic_fetch_sub(&st->draft_bytes, b->cap + sizeof(*b));
+		mem_free(b);
+	}
+	buf_done(&j->bytes);
+	if (d->file >= 0)
+		st->disk->ops->close(st->disk, d->file);
+	if (file_too)
+		mem_free(d->item);
+	if (!file_too || !d->file_made) {
+		mem_free(d);
+		return;
+	}
+	d->trash.id = d->draft.id;
+	list_push_back(&st->trash, &d->trash.node);
+	pthread_cond_signal(&st->keeper_wake);
 }
 
 CO int store_commit(struct draft *draft, const struct envelope *e)
 {
 	struct log_draft *d = of(draft);
 	struct store *st = store_of(draft->spool);
+	bool left = false;
 	int rc = draft->err;
 
-	if (!rc && (d->file >= 0 || draft->size > st->options.inline_bytes_max)) {
-		rc = pool_run(st->pool, big_finish_job, d, "writing a large message");
-		blocks_give(st, d);
-	}
+	if (!rc && (d->file >= 0 || draft->size > st->options.inline_bytes_max))
+		rc = see_through(d, big_finish_job, "writing a large message");
 	if (!rc)
 		rc = job_fill(d, e);
 	if (!rc)
-		rc = commit_wait(st, d);
+		rc = commit_wait(st, d, &left);
+	if (left)
+		return rc;
 	if (!rc)
 		d->item = NULL; /* the index has it */
 	draft_drop(st, d, rc < 0);

@@ -7,8 +7,11 @@
 
 enum { SHARD_BITS = 10 };
 
-/* The wall clock may jump: look again at least this often. */
+/* The wall clock may jump: look again at least this often; less than this is no jump; and
+ * no due time is further ahead, unless the clock was wrong when it was written. */
 #define LOOK_AGAIN_US (60 * USEC_PER_SEC)
+#define CLOCK_JUMP_US (600 * USEC_PER_SEC)
+#define DUE_AHEAD_US_MAX (14 * 86400 * USEC_PER_SEC)
 
 int index_init(struct index *ix, unsigned shards)
 {
@@ -292,6 +295,29 @@ size_t index_list(const struct index *ix, spool_id after, struct spool_head *ret
 	return n;
 }
 
+/*
+ * A clock that was set back must not put off what waits: its due time goes back, too. All
+ * of a shard are moved alike, so its heap stays in order. (Set forward, everything is due
+ * earlier, which does no harm.) Lock held.
+ */
+static void clock_look(struct shard *s)
+{
+	struct index *ix = s->index;
+	int64_t clock_us = loop_wall_us() - loop_now_us(), by = clock_us - s->clock_us;
+	struct item *it;
+
+	s->clock_us = clock_us;
+	if (!s->clock_known || by > -CLOCK_JUMP_US) {
+		s->clock_known = true;
+		return;
+	}
+	for (spool_id id = 0; (it = index_after(ix, id)); id = it->id) {
+		if (&ix->shards[index_shard_of(ix, it->id)] != s || it->due.key <= 0)
+			continue;
+		it->due.key = it->due.key > -by ? it->due.key + by : 1;
+	}
+}
+
 /* The next due item, claimed; or NULL and when to look again, on the loop's clock. */
 static struct item *claim(struct shard *s, int64_t *until_us)
 {
@@ -303,7 +329,7 @@ static struct item *claim(struct shard *s, int64_t *until_us)
 	if (!it)
 		return NULL;
 	left = first->key > loop_wall_us() ? first->key - loop_wall_us() : 0;
-	if (left) {
+	if (left && left <= DUE_AHEAD_US_MAX) {
 		*until_us = loop_now_us() + (left < LOOK_AGAIN_US ? left : LOOK_AGAIN_US);
 		return NULL;
 	}
@@ -322,6 +348,7 @@ CO int index_next(struct index *ix, unsigned shard, int64_t deadline_us, spool_i
 	for (;;) {
 		pthread_mutex_lock(&ix->lock);
 		s = index_shard(ix, shard);
+		clock_look(s);
 		it = claim(s, &until);
 		if (it)
 			*ret = it->id;
@@ -340,6 +367,7 @@ CO int index_next(struct index *ix, unsigned shard, int64_t deadline_us, spool_i
 void index_ticket_done(struct shard *s, struct ticket *t, int result)
 {
 	t->result = result;
+	list_remove(&t->node);
 	list_push_back(&s->done, &t->node);
 	shard_post(s);
 }

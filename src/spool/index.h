@@ -47,10 +47,15 @@ struct item {
 
 /* Somebody on a loop who waits, shielded, for a commit. Lives on his stack. */
 struct ticket {
-	struct list node;
+	struct list
+		node; /* of those who wait, see watch.c; then of the shard's letter box */
 	struct waiter waiter;
+	struct shard *shard;
+	struct ticket **owner; /* who will answer; NULL there once he need not */
+	int64_t since_us;      /* monotonic */
 	int result;
 	bool done;
+	bool expired; /* the disk took too long: what was asked for goes on alone */
 };
 
 /* One loop's side: its due items, and the letter box into which other threads put. */
@@ -60,7 +65,9 @@ struct shard {
 	struct loop *loop; /* learned at the first create() or next(); NULL: nobody yet */
 	struct waiter next;
 	struct post post;
-	bool posted, look;
+	bool posted, look, clock_known;
+	int64_t clock_us; /* of the wall clock before the monotonic one, at the last look
+			   */
 	struct list done; /* tickets */
 };
 

@@ -16,7 +16,7 @@
 #include "log/log.h"
 #include "spool/store.h"
 
-enum { KEEPER_REST_US = 1000000 }; /* after a failure */
+enum { REST_US = 1000000, REST_US_MAX = 8000000 }; /* after failures: doubling */
 
 static ptrdiff_t segment_pread(struct store *st, struct segment *s, void *p, size_t n,
 			       uint64_t at)
@@ -31,13 +31,16 @@ static ptrdiff_t segment_pread(struct store *st, struct segment *s, void *p, siz
 struct source {
 	struct store *st;
 	struct segment *from;
+	bool *unreadable;
 };
 
 static ptrdiff_t source_read(void *ctx, void *p, size_t n, uint64_t at)
 {
 	struct source *s = ctx;
+	ptrdiff_t rc = segment_pread(s->st, s->from, p, n, at);
 
-	return segment_pread(s->st, s->from, p, n, at);
+	*s->unreadable = *s->unreadable || rc < 0;
+	return rc;
 }
 
 /* Bytes of REMOVE records in s that must outlive what they speak of. Lock held. */
@@ -79,13 +82,13 @@ static struct segment *victim_find(struct store *st)
 		struct segment *s = CONTAINER_OF(n, struct segment, node);
 		uint64_t needed;
 
-		if (s->state != SEGMENT_SEALED || s->stuck || (s->failed && !s->end_told))
+		if (s->state != SEGMENT_SEALED || (s->failed && !s->end_told))
 			continue;
 		if (s->live && s->live == s->leaving)
 			continue; /* a flush away from being empty */
 		needed = s->live + tombs_needed(st, s);
 		if ((needed >= s->end / 4 && !(s->failed && needed)) ||
-		    ends_needed(st, s))
+		    (s->stuck && needed) || ends_needed(st, s))
 			continue;
 		if (!best || needed < best_needed) {
 			best = s;
@@ -130,6 +133,7 @@ struct moves {
 	struct buf list; /* of struct move */
 	struct buf bytes, envelope;
 	struct segment *to;
+	bool unreadable; /* the segment that is given up could not be read */
 };
 
 /* The survivors' segment with room for one more record. */
@@ -147,9 +151,12 @@ static int survivors_room(struct store *st, uint64_t bytes, struct moves *m)
 		rc = s->flushed == s->end ? 0 : st->disk->ops->sync(st->disk, s->file);
 		if (rc < 0)
 			return rc;
-		(void)st->disk->ops->truncate(st->disk, s->file, (int64_t)s->end);
 		pthread_mutex_lock(&st->index.lock);
 		s->flushed = s->end;
+		pthread_mutex_unlock(&st->index.lock);
+		store_seal(st, s);
+		(void)st->disk->ops->truncate(st->disk, s->file, (int64_t)s->end);
+		pthread_mutex_lock(&st->index.lock);
 		s->state = SEGMENT_SEALED;
 		st->survivors = NULL;
 		pthread_mutex_unlock(&st->index.lock);
@@ -217,6 +224,7 @@ static int move_copy(struct store *st, struct segment *from, const struct walk_s
 					   (int64_t)(step->at + RECORD_HEAD_BYTES +
 						     step->record.envelope_bytes));
 	}
+	m->unreadable = m->unreadable || (rc < 0 && rc != -ENOMEM && rc != -EBADMSG);
 	if (!rc)
 		rc = survivors_room(st, record_bytes(&r), m);
 	if (rc < 0)
@@ -286,7 +294,8 @@ static int step_move(struct store *st, struct segment *from, const struct walk_s
 
 	if (step->record.type == RECORD_REMOVE)
 		return tomb_copy(st, from, step, m);
-	if (step->record.type == RECORD_END || !step_alive(st, from, step, &mv))
+	if (step->record.type == RECORD_END || step->record.type == RECORD_SEAL ||
+	    !step_alive(st, from, step, &mv))
 		return 0;
 	rc = move_copy(st, from, step, m, &mv);
 	if (!rc) {
@@ -298,7 +307,7 @@ static int step_move(struct store *st, struct segment *from, const struct walk_s
 
 static int copy_all(struct store *st, struct segment *from, struct moves *m)
 {
-	struct source src = { st, from };
+	struct source src = { st, from, &m->unreadable };
 	struct segment_walk w;
 	struct walk_step step;
 	int rc = segment_walk_begin(&w, source_read, &src, from->end);
@@ -423,18 +432,24 @@ static int segment_reclaim(struct store *st, struct segment *s)
 			rc = survivors_flush(st, &m);
 		if (!rc)
 			rc = moves_settle(st, &m);
-		if (rc < 0 && rc != -EBADMSG && rc != -ENOMEM)
+		if (rc < 0 && rc != -EBADMSG && rc != -ENOMEM && !m.unreadable)
 			survivors_fail(st);
 	}
 	buf_done(&m.list);
 	buf_done(&m.bytes);
 	buf_done(&m.envelope);
 	pthread_mutex_lock(&st->index.lock);
-	s->stuck = rc == -EBADMSG || (!rc && s->live > s->leaving);
+	s->stuck = rc == -EBADMSG || m.unreadable || (!rc && s->live > s->leaving);
 	wait = s->live;
 	pthread_mutex_unlock(&st->index.lock);
-	if (s->stuck) /* damaged: keep what there is */
-		return -EBADMSG;
+	if (s->stuck) { /* damaged: keep what there is, and do not come back to it */
+		log_text(LOG_ERROR, "spool_segment_kept", rc,
+			 "segment %llu is not given up in this run: it is damaged or "
+			 "cannot "
+			 "be read",
+			 (unsigned long long)s->head.number);
+		return 0;
+	}
 	return rc || wait ? rc : segment_unlink(st, s);
 }
 
@@ -479,9 +494,9 @@ static int keeper_work(struct store *st, bool spare, struct segment *victim)
 	return victim ? segment_reclaim(st, victim) : rc;
 }
 
-static void keeper_rest(struct store *st)
+static void keeper_rest(struct store *st, int64_t rest_us)
 {
-	int64_t until = store_now_us() + KEEPER_REST_US;
+	int64_t until = store_now_us() + rest_us;
 	struct timespec t = { .tv_sec = until / USEC_PER_SEC,
 			      .tv_nsec = until % USEC_PER_SEC * 1000 };
 
@@ -493,6 +508,8 @@ void *keeper_main(void *arg)
 {
 	struct store *st = arg;
 	struct list trash;
+	int64_t rest_us = REST_US;
+	int told = 0;
 
 	list_init(&trash);
 	mem_thread_begin();
@@ -512,11 +529,16 @@ void *keeper_main(void *arg)
 		pthread_mutex_unlock(&st->index.lock);
 		trash_empty(st, &trash);
 		rc = keeper_work(st, spare, victim);
-		if (rc < 0)
+		if (rc < 0 && rc != told) /* once, until it is another trouble, or over */
 			log_text(LOG_WARN, "spool_keeper_failed", rc, "will try again");
+		told = rc;
 		pthread_mutex_lock(&st->index.lock);
 		if (rc < 0)
-			keeper_rest(st);
+			keeper_rest(st, rest_us);
+		if (rc == 0)
+			rest_us = REST_US;
+		else if (rest_us < REST_US_MAX)
+			rest_us *= 2;
 		st->reclaim = st->reclaim || rc < 0;
 	}
 	list_splice(&trash, &st->trash);

@@ -6,8 +6,10 @@
 #include "spool/store.h"
 
 enum {
-	STATE_BYTES_MAX = 64 * 1024 * 1024
-}; /* of states that a broken disk does not take */
+	STATE_BYTES_MAX = 64 * 1024 *
+			  1024, /* of states that a broken disk does not take */
+	HUNG_PAUSE_MS = 1000,   /* nothing new is delivered while it hangs */
+};
 
 static struct store *of(struct spool *s)
 {
@@ -114,7 +116,7 @@ static CO int store_load(struct spool *s, spool_id id, struct arena *a,
 	return rc == -EBADMSG ? -EIO : rc;
 }
 
-static struct job *job_new(enum job_kind kind, spool_id id)
+struct job *store_job_new(enum job_kind kind, spool_id id)
 {
 	struct job *j = mem_alloc(sizeof(*j));
 
@@ -154,7 +156,7 @@ static CO int store_settle(struct spool *spool, spool_id id, const struct envelo
 {
 	struct store *st = of(spool);
 	size_t pending = envelope_pending(e);
-	struct job *j = job_new(pending ? JOB_STATE : JOB_REMOVE, id);
+	struct job *j = store_job_new(pending ? JOB_STATE : JOB_REMOVE, id);
 	struct settled s;
 	struct item *it;
 	int rc = 0;
@@ -205,7 +207,7 @@ static void store_release(struct spool *spool, spool_id id)
 	it = index_find(&st->index, id);
 	if (it && (it->flags & ITEM_CLAIMED)) {
 		if (it->flags & ITEM_WANT_REMOVE)
-			j = job_new(JOB_REMOVE, id);
+			j = store_job_new(JOB_REMOVE, id);
 		if (j)
 			item_remove(st, it, j);
 		else
@@ -250,7 +252,7 @@ static CO int change(struct store *st, spool_id id, enum change c)
 	int rc;
 
 	do {
-		j = job_new(JOB_STATE, id);
+		j = store_job_new(JOB_STATE, id);
 		if (!j)
 			return -ENOMEM;
 		rc = state_fetch(st, id, &j->bytes, &j->record.lsn);
@@ -275,7 +277,7 @@ static CO int store_retry(struct spool *s, spool_id id)
 static CO int store_remove(struct spool *spool, spool_id id)
 {
 	struct store *st = of(spool);
-	struct job *j = job_new(JOB_REMOVE, id);
+	struct job *j = store_job_new(JOB_REMOVE, id);
 	struct item *it;
 
 	if (!j)
@@ -297,6 +299,12 @@ static CO int store_remove(struct spool *spool, spool_id id)
 static CO int store_next(struct spool *s, unsigned shard, int64_t deadline_us,
 			 spool_id *ret)
 {
+	/* What is delivered now could not be written down: it would be done twice. */
+	if (atomic_load_explicit(&of(s)->hung, memory_order_relaxed)) {
+		int rc = co_sleep(loop_after_ms(HUNG_PAUSE_MS));
+
+		return rc ? rc : -ETIMEDOUT;
+	}
 	return index_next(&of(s)->index, shard, deadline_us, ret);
 }
 

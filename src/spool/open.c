@@ -7,10 +7,11 @@
 
 enum {
 	SEGMENT_BYTES = 64 * 1024 * 1024,
-	SEGMENT_BYTES_LEAST = 64 * 1024,
 	INLINE_BYTES_MAX = 1024 * 1024,
 	DRAFT_MEMORY_BYTES = 256 * 1024 * 1024,
 	BACKOFF_US_LEAST = 100000,
+	COMMIT_US_MAX = 30000000,
+	WAIT_DAYS_MAX = 14,
 	CLOSE_TRIES = 5,
 };
 
@@ -28,6 +29,10 @@ static void options_fill(struct store *st, const struct spool_log_options *o)
 		mine->inline_bytes_max = INLINE_BYTES_MAX;
 	if (mine->inline_bytes_max > mine->segment_bytes / 4)
 		mine->inline_bytes_max = mine->segment_bytes / 4;
+	if (!mine->wait_us_max)
+		mine->wait_us_max = WAIT_DAYS_MAX * 86400 * USEC_PER_SEC;
+	if (!mine->commit_us)
+		mine->commit_us = COMMIT_US_MAX;
 	if (!mine->draft_memory_bytes)
 		mine->draft_memory_bytes = DRAFT_MEMORY_BYTES;
 }
@@ -61,6 +66,7 @@ void store_free(struct store *st)
 	map_done(&st->pending);
 	pthread_cond_destroy(&st->committer_wake);
 	pthread_cond_destroy(&st->keeper_wake);
+	pthread_cond_destroy(&st->watch_wake);
 	index_done(&st->index);
 	st->disk->ops->done(st->disk);
 	mem_free(st);
@@ -83,6 +89,7 @@ int store_new(struct disk *d, const struct spool_log_options *o, struct store **
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&st->committer_wake, &attr);
 	pthread_cond_init(&st->keeper_wake, &attr);
+	pthread_cond_init(&st->watch_wake, &attr);
 	pthread_condattr_destroy(&attr);
 	options_fill(st, o);
 	st->spool.ops = &store_ops;
@@ -91,29 +98,46 @@ int store_new(struct disk *d, const struct spool_log_options *o, struct store **
 	list_init(&st->queue);
 	list_init(&st->unflushed);
 	list_init(&st->trash);
+	list_init(&st->waiting);
 	st->stocks = mem_alloc(o->shards * sizeof(*st->stocks));
 	if (!st->stocks) {
 		store_free(st);
 		return -ENOMEM;
 	}
+	for (unsigned i = 0; i < o->shards; i++)
+		group_init(&st->stocks[i].helpers);
 	*ret = st;
 	return 0;
 }
 
+/* Lock held. */
+static void threads_stop(struct store *st)
+{
+	st->stop = true;
+	pthread_cond_signal(&st->committer_wake);
+	pthread_cond_signal(&st->keeper_wake);
+	pthread_cond_signal(&st->watch_wake);
+}
+
 static int threads_start(struct store *st)
 {
-	int rc = pthread_create(&st->committer, NULL, committer_main, st);
+	static void *(*const mains[])(void *) = { committer_main, keeper_main,
+						  watch_main };
+	pthread_t *const threads[] = { &st->committer, &st->keeper, &st->watcher };
+	size_t n = 0;
+	int rc = 0;
 
-	if (rc)
-		return -rc;
-	rc = pthread_create(&st->keeper, NULL, keeper_main, st);
+	while (n < COUNT_OF(mains) && !rc) {
+		rc = pthread_create(threads[n], NULL, mains[n], st);
+		n += !rc;
+	}
 	if (!rc)
 		return 0;
 	pthread_mutex_lock(&st->index.lock);
-	st->stop = true;
-	pthread_cond_signal(&st->committer_wake);
+	threads_stop(st);
 	pthread_mutex_unlock(&st->index.lock);
-	pthread_join(st->committer, NULL);
+	while (n--)
+		pthread_join(*threads[n], NULL);
 	return -rc;
 }
 
@@ -133,6 +157,7 @@ CO int store_open(struct disk *d, const struct spool_log_options *o,
 		return rc;
 	st->problem = problem;
 	st->problem_ctx = ctx;
+	st->opened_wall_us = loop_wall_us();
 	rc = d->ops->lock(d);
 	if (!rc)
 		rc = pool_run(o->pool, recover_job, st, "recovering the spool");
@@ -209,18 +234,20 @@ static int close_job(void *arg)
 	char name[DISK_NAME_MAX];
 
 	pthread_mutex_lock(&st->index.lock);
-	st->stop = true;
-	pthread_cond_signal(&st->committer_wake);
-	pthread_cond_signal(&st->keeper_wake);
+	threads_stop(st);
 	pthread_mutex_unlock(&st->index.lock);
 	pthread_join(st->committer, NULL);
 	pthread_join(st->keeper, NULL);
+	pthread_join(st->watcher, NULL);
 	open[0] = st->current;
 	open[1] = st->survivors;
-	for (size_t i = 0; i < COUNT_OF(open); i++)
-		if (open[i])
-			(void)st->disk->ops->truncate(st->disk, open[i]->file,
-						      (int64_t)open[i]->end);
+	for (size_t i = 0; i < COUNT_OF(open); i++) {
+		if (!open[i])
+			continue;
+		store_seal(st, open[i]);
+		(void)st->disk->ops->truncate(st->disk, open[i]->file,
+					      (int64_t)open[i]->end);
+	}
 	if (st->spare && st->current) { /* else it keeps the ids rising */
 		store_segment_name(st->spare->head.number, name);
 		(void)st->disk->ops->unlink(st->disk, name);
@@ -228,12 +255,16 @@ static int close_job(void *arg)
 	return 0;
 }
 
-static void jobs_drop(struct list *jobs)
+static void jobs_drop(struct store *st, struct list *jobs)
 {
 	LIST_EACH(it, jobs) {
 		struct job *j = LIST_ITEM(it, struct job, node);
 
 		list_remove(it);
+		if (j->kind == JOB_COMMIT) { /* nobody waited for it any more */
+			store_orphan_free(st, j, true);
+			continue;
+		}
 		if (j->kind == JOB_REMOVE)
 			mem_free(j->item);
 		job_free(j);
@@ -243,13 +274,18 @@ static void jobs_drop(struct list *jobs)
 CO void store_close(struct spool *s)
 {
 	struct store *st = CONTAINER_OF(s, struct store, spool);
+	struct list *left;
 	int rc;
 
+	for (unsigned i = 0; i < st->index.shard_count; i++)
+		group_join(&st->stocks[i].helpers);
 	barrier(st);
 	rc = pool_run(st->pool, close_job, st, "closing the spool");
 	assert(!rc);
 	index_settle_posts(&st->index);
-	jobs_drop(&st->queue);
-	jobs_drop(&st->unflushed);
+	jobs_drop(st, &st->queue);
+	jobs_drop(st, &st->unflushed);
+	while ((left = list_pop_front(&st->trash))) /* recovery takes the files away */
+		mem_free(LIST_ITEM(left, struct trash, node));
 	store_free(st);
 }

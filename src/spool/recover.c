@@ -27,6 +27,7 @@ struct recovery {
 	struct segment_walk walk;
 	struct buf tail; /* struct walk_step of records that nothing yet calls flushed */
 	struct buf numbers; /* uint64_t */
+	bool sealed;        /* it ended in order: nothing in it is a torn write */
 };
 
 void store_problem(struct store *st, const char *fmt, ...)
@@ -139,7 +140,7 @@ static int take_record(struct recovery *rec, const struct walk_step *step)
 
 	if (r->lsn > st->lsn)
 		st->lsn = r->lsn;
-	if (r->type == RECORD_END)
+	if (r->type == RECORD_END || r->type == RECORD_SEAL)
 		return 0;
 	f = found_of(st, r->id);
 	if (!f)
@@ -183,6 +184,17 @@ static int tail_settle(struct recovery *r)
 	return rc;
 }
 
+/* After an orderly end it was acknowledged: it stays, and is never delivered as it is. */
+static int tail_damaged(struct recovery *r, const struct walk_step *s)
+{
+	store_problem(r->st,
+		      "segment %llu: message at %llu is damaged; it is kept, and not "
+		      "delivered",
+		      (unsigned long long)r->segment->head.number,
+		      (unsigned long long)s->at);
+	return take_record(r, s);
+}
+
 /*
  * The last flush of a segment: every content is looked at. Sets *end before a torn one.
  */
@@ -200,6 +212,10 @@ static int tail_check(struct recovery *r, uint64_t *end)
 		}
 		if (rc != -EBADMSG)
 			break;
+		if (r->sealed) {
+			rc = tail_damaged(r, &s[i]);
+			continue;
+		}
 		if (i == n - 1 && s[i].at + s[i].bytes == *end) {
 			*end = s[i].at;
 			return 0;
@@ -244,7 +260,8 @@ static int segment_scan(struct recovery *r, uint64_t *end)
 		}
 		buf_add_bytes(&r->tail, &step, sizeof(step));
 		rc = r->tail.err;
-		if (!rc && !r->st->check_all)
+		r->sealed = step.record.type == RECORD_SEAL;
+		if (!rc && !r->st->check_all && !r->sealed)
 			rc = tail_settle(r);
 	}
 	return rc ? rc : tail_check(r, end);
@@ -258,6 +275,7 @@ static int segment_recover(struct recovery *r, struct segment *s)
 	int rc;
 
 	r->segment = s;
+	r->sealed = false;
 	buf_clear(&r->tail);
 	rc = segment_walk_begin(&r->walk, segment_read, r, s->end);
 	if (!rc)
@@ -466,6 +484,14 @@ static int big_take(void *ctx, const char *name)
 	return 0;
 }
 
+/* Written while the clock was ahead of what it says now: tried now, not in years. */
+static void due_check(const struct store *st, struct item *it)
+{
+	if (st->opened_wall_us &&
+	    it->due.key - st->options.wait_us_max > st->opened_wall_us)
+		it->due.key = st->opened_wall_us;
+}
+
 /* Files of large messages against their records, both ways. */
 static int big_recover(struct recovery *r)
 {
@@ -481,6 +507,7 @@ static int big_recover(struct recovery *r)
 			it->flags |= ITEM_HELD;
 		}
 		it->flags = (uint16_t)(it->flags & ~ITEM_FILE_SEEN);
+		due_check(st, it);
 		index_count(&st->index, it);
 	}
 	return rc;

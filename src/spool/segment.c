@@ -90,7 +90,7 @@ void record_encode(const struct record *r, struct segment_key k, struct str enve
 static bool type_known(uint8_t type)
 {
 	return type == RECORD_MESSAGE || type == RECORD_BIG || type == RECORD_STATE ||
-	       type == RECORD_REMOVE || type == RECORD_END;
+	       type == RECORD_REMOVE || type == RECORD_END || type == RECORD_SEAL;
 }
 
 int record_decode(struct str bytes, struct segment_key k, struct record *ret)

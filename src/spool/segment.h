@@ -32,6 +32,7 @@ enum record_type {
 	RECORD_STATE = 'S',   /* a new envelope of an earlier message */
 	RECORD_REMOVE = 'R',  /* the message is gone; size: the segment that held it */
 	RECORD_END = 'E',     /* segment `id` counts only up to offset `size` */
+	RECORD_SEAL = 'Z', /* the last one, of segment `id`: all before it was flushed */
 };
 
 enum { RECORD_HELD = 1 };

@@ -212,6 +212,23 @@ int store_append(struct store *st, struct segment *s, struct record *r,
 	return 0;
 }
 
+void store_seal(struct store *st, struct segment *s)
+{
+	struct record r = { .type = RECORD_SEAL, .id = s->head.number, .size = s->end };
+	uint64_t end = s->end;
+	int rc;
+
+	if (s->flushed != end || end == SEGMENT_RECORDS_AT)
+		return;
+	rc = store_append(st, s, &r, STR(""), STR(""));
+	if (!rc)
+		rc = st->disk->ops->sync(st->disk, s->file);
+	pthread_mutex_lock(&st->index.lock);
+	s->end = rc ? end : s->end;
+	s->flushed = s->end;
+	pthread_mutex_unlock(&st->index.lock);
+}
+
 /* The failed segments that no END record speaks of yet, at most n. */
 static size_t ends_missing(struct store *st, struct segment **ret, size_t n)
 {

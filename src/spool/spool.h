@@ -43,7 +43,9 @@ struct spool_ops {
 	/* Append content. Errors stick to the draft: commit returns them, too. */
 	CO int (*write)(struct draft *, struct str bytes);
 	/* 0: durable, the draft is gone. Otherwise nothing is stored, the draft is gone,
-	 * and the caller answers 4yz. Shielded from cancellation. */
+	 * and the caller answers 4yz; -EBUSY: the disk did not answer for so long that
+	 * nobody can say, and should it have been stored it is removed. Shielded from
+	 * cancellation. */
 	CO int (*commit)(struct draft *, const struct envelope *);
 	void (*abandon)(struct draft *);
 
@@ -101,7 +103,9 @@ struct spool_log_options {
 	uint64_t segment_bytes;      /* 0: 64 MiB */
 	uint64_t inline_bytes_max;   /* 0: 1 MiB; larger content gets a file */
 	uint64_t draft_memory_bytes; /* 0: 256 MiB; beyond it drafts spill early */
-	uint64_t free_bytes_min;     /* less free disk: new drafts are -ENOSPC */
+	int64_t commit_us;           /* 0: 30 s; a disk that takes longer hangs */
+	int64_t wait_us_max;     /* longest wait that a due time can mean; 0: 14 days */
+	uint64_t free_bytes_min; /* less free disk: new drafts are -ENOSPC */
 };
 
 /*

@@ -44,8 +44,10 @@ struct segment {
 	bool failed;    /* a write or flush failed: counts only up to `flushed` */
 	bool end_told;  /* a flushed END record in another segment says so */
 	bool holds_end; /* has END records: goes after those that they speak of */
-	bool stuck;     /* reclaiming it failed lately */
+	bool stuck;     /* it cannot be read: nothing is copied out of it in this run */
 };
+
+enum { SEGMENT_BYTES_LEAST = 64 * 1024 };
 
 enum job_kind { JOB_COMMIT, JOB_STATE, JOB_REMOVE, JOB_BARRIER };
 
@@ -72,6 +74,8 @@ struct trash {
 struct stock {
 	struct block *small, *large;
 	size_t small_count, large_count;
+	struct group
+		helpers; /* coroutines that see large messages through, see draft.c */
 };
 
 /* What the committer gathers for one write. */
@@ -97,7 +101,11 @@ struct store {
 
 	/* All below: index.lock. */
 	pthread_cond_t committer_wake, keeper_wake;
-	pthread_t committer, keeper;
+	pthread_t committer, keeper, watcher;
+	pthread_cond_t watch_wake;
+	struct list waiting;   /* tickets of commits, oldest first */
+	int64_t busy_since_us; /* the committer is at the disk; 0: it is not */
+	atomic_bool hung;      /* it has been there for too long */
 	bool stop, committer_sleeps;
 	bool check_all;        /* recovery looks at every content; see inspect.h */
 	bool quiet;            /* the caller tells what is wrong; likewise */
@@ -118,7 +126,8 @@ struct store {
 	struct list trash;
 	bool reclaim; /* something may be reclaimable */
 	uint64_t commits, flushes, corrupt;
-	uint64_t big_bytes; /* content in files of its own */
+	int64_t opened_wall_us; /* 0: this is a look, due times stay as they are */
+	uint64_t big_bytes;     /* content in files of its own */
 	void (*problem)(void *ctx, struct str line);
 	void *problem_ctx;
 };
@@ -142,6 +151,12 @@ MUST_USE int store_tomb(struct segment *s, uint64_t about);
 uint64_t store_content_bytes(const struct item *it);
 /* Write END records about segments that failed, flushed. Without the lock. */
 MUST_USE int store_tell_ends(struct store *st, struct segment *s);
+/*
+ * Say on disk that s, flushed to its end, ends here in order: what is damaged in it from
+ * now on is damage and no torn write. Without it nothing is lost, so a failure is none.
+ * Without the lock; for the owner of s.
+ */
+void store_seal(struct store *st, struct segment *s);
 /* Bytes of a record at s->end; advances it. Without the lock; for the owner of s. */
 MUST_USE int store_append(struct store *st, struct segment *s, struct record *r,
 			  struct str envelope, struct str content);
@@ -151,6 +166,14 @@ void *committer_main(void *store);
 void store_enqueue(struct store *st, struct job *j); /* gives the lsn */
 void job_free(struct job *j);
 
+struct job *store_job_new(enum job_kind kind, spool_id id); /* NULL: no memory */
+
+/* watch.c: a disk that does not come back. Lock held, but for watch_main. */
+void *watch_main(void *store);
+void store_wait_begin(struct store *st, struct shard *shard, struct ticket *t,
+		      struct ticket **owner);
+void store_disk_back(struct store *st); /* the committer returned from the disk */
+
 /* keeper.c */
 void *keeper_main(void *store);
 
@@ -159,6 +182,9 @@ CO int store_create(struct spool *s, unsigned shard, struct draft **ret);
 CO int store_write(struct draft *d, struct str bytes);
 CO int store_commit(struct draft *d, const struct envelope *e);
 void store_abandon(struct draft *d);
+/* A COMMIT job that nobody waits for any more, with its draft; file_too: and what of it
+ * is in big/. Lock held; not on the loop. */
+void store_orphan_free(struct store *st, struct job *j, bool file_too);
 
 /* content.c */
 /* All of `into` from an offset of a pinned segment, through the pool if need be. */

@@ -1,6 +1,8 @@
 """A machine in trouble: no disk, no descriptors, files that the worker may not read."""
 import os
 import signal
+import subprocess
+import threading
 
 import pytest
 
@@ -12,6 +14,8 @@ from waiting import until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to begin with")
 DISK_BYTES = 24 << 20
+LONELY_USER = 64999  # nobody else has processes of this user
+PROCESSES_MAX = 100  # and threads
 SMALL_SPOOL = 'user = "nobody", loops = 1, record { keep = no }'
 
 
@@ -82,6 +86,61 @@ def test_full_disk(new_postern, free_space):
     disk.clear()
     until(lambda: outcome(postern, 1000) == 250, 60, "room for mail again")
     postern.wait_delivered(taken + 1)
+
+
+@needs_root
+def test_full_disk_at_start(new_postern):
+    """It starts, says why it takes nothing, and takes mail as soon as there is some room."""
+    postern = new_postern(as_root=True, more=SMALL_SPOOL)
+    postern.write_conf(postern.conf_text().replace("/spool\"", "/spool\", free_space = 0", 1))
+    disk = FullDisk(postern)
+    fill = 'dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null; exec'
+    postern.before[4] = postern.before[4].replace("exec", fill)
+    postern.start()
+    assert [outcome(postern, n) for n in range(3)] == [452] * 3
+    assert b"spool_no_segment" in postern.log() or b"out of" in postern.log()
+    # Less than a tenth of a segment: 20 of its 24 MiB stay full.
+    os.truncate(disk.path(), 20 << 20)
+    until(lambda: outcome(postern, 1000) == 250, 60, "mail is taken again")
+    assert len(postern.log()) < 1 << 20
+    postern.wait_delivered(1)
+
+
+@needs_root
+def test_no_processes(new_postern):
+    """fork fails: a line in the log, and a worker as soon as there is one to be had."""
+    postern = new_postern(as_root=True, more="loops = 1")
+    os.chown(postern.dir, LONELY_USER, LONELY_USER)
+    postern.before = ["setpriv", f"--reuid={LONELY_USER}", f"--regid={LONELY_USER}",
+                      "--clear-groups", "prlimit", f"--nproc={PROCESSES_MAX}"]
+    postern.start()
+    master = postern.process.pid
+    crowd = [subprocess.Popen(["sleep", "600"], user=LONELY_USER) for _ in range(PROCESSES_MAX)]
+    try:
+        for pid in family(master)[1:]:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: b"event=worker_not_started" in postern.log(), 60, "a line in the log")
+        assert b"EAGAIN" in postern.log()
+        assert len(family(master)) == 1
+    finally:
+        for sleeper in crowd:
+            sleeper.kill()
+            sleeper.wait()
+    until(lambda: answers(postern), 60, "a greeting")
+    assert outcome(postern, 1) == 250
+    postern.wait_delivered(1)
+
+
+def test_old_worker_has_the_sockets_for_a_while(postern):
+    """The master is killed while its worker cannot end at once: the next server waits for it."""
+    worker = family(postern.process.pid)[1]
+    os.kill(worker, signal.SIGSTOP)
+    postern.process.kill()
+    postern.process.wait()
+    threading.Timer(1.0, os.kill, (worker, signal.SIGCONT)).start()
+    postern.start()
+    assert outcome(postern, 1) == 250
+    postern.wait_delivered(1)
 
 
 @needs_root
