@@ -9,6 +9,10 @@ FUZZ_SECONDS = 60
 POINTS = 1000000
 SEED = 1
 MESSAGES = 20000
+ROUNDS = 3
+WORK = /var/tmp
+PEERS =
+SHORT =
 
 ifneq ($(wildcard $(PYTHON)),$(PYTHON))
 ifeq ($(SETUP),no)
@@ -26,7 +30,7 @@ help:
 	@echo "make          build build/release/src/postern"
 	@echo "make test     every test, under sanitizers (ONLY=text: those whose name holds it)"
 	@echo "make check    the rules of the house: layers, sizes, format, references"
-	@echo "make bench    measure against the mail servers that are installed"
+	@echo "make bench    beside other mail servers, ROUNDS=$(ROUNDS) on WORK=$(WORK) (SHORT=1: once)"
 	@echo "make crash    POINTS=$(POINTS) simulated power cuts of the spool, from SEED=$(SEED)"
 	@echo "make kill     MESSAGES=$(MESSAGES) received while the server is killed again and again"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -71,7 +75,7 @@ check:
 
 bench: release
 	@tools/setup bench
-	@$(PYTHON) bench/run
+	@ROUNDS=$(ROUNDS) WORK=$(WORK) PEERS=$(PEERS) $(PYTHON) bench/run $(if $(SHORT),--quick)
 
 crash:
 	@tools/setup build test
