@@ -199,11 +199,10 @@ class Postern(Server):
         self.keep = False  # the spool of the run before
 
     def conf(self, next_port):
-        deliver = {"hold": f'"smtp:127.0.0.1:{next_port}"', "relay": f'"smtp:127.0.0.1:{next_port}"',
+        deliver = {"hold": "discard", "relay": f'"smtp:127.0.0.1:{next_port}"',
                    "maildir": "maildir"}[self.mode]
         boxes = f'mailboxes = "{self.dir}/var/mail", users = ["guest"]'
-        # Held: the next hop never says a word, and one message waits for it.
-        queue = "queue { active_max = 1 }" if self.mode == "hold" else ""
+        queue = "queue { active_max = 0 }" if self.mode == "hold" else ""
         return f"""hostname = "mx.example.org"
 spool {{ path = "{self.dir}/spool" }}
 control = "{self.dir}/control"
