@@ -61,8 +61,12 @@ static void out_number(struct out *o, const struct directive *d, uint64_t v, boo
 	out_add(o, at, n);
 }
 
-/* What stands between % and the letter. False: more than is known here. */
-static bool directive_read(const char **fmt, struct directive *d, va_list args)
+/*
+ * What stands between % and the letter. False: more than is known here. The list of
+ * arguments goes by pointer: where va_list is a struct, a callee's steps through a copy
+ * would be lost.
+ */
+static bool directive_read(const char **fmt, struct directive *d, va_list *args)
 {
 	const char *f = *fmt;
 
@@ -74,7 +78,7 @@ static bool directive_read(const char **fmt, struct directive *d, va_list args)
 	for (; *f >= '0' && *f <= '9' && d->width < 1000; f++)
 		d->width = d->width * 10 + (size_t)(*f - '0');
 	if (f[0] == '.' && f[1] == '*') {
-		d->precision = va_arg(args, int);
+		d->precision = va_arg(*args, int);
 		f += 2;
 	}
 	for (; *f == 'l'; f++)
@@ -104,17 +108,17 @@ static void out_text(struct out *o, const struct directive *d, const char *s)
 _Static_assert(sizeof(long) == sizeof(long long) && sizeof(size_t) == sizeof(long),
 	       "one length for all long numbers");
 
-static void out_value(struct out *o, const struct directive *d, va_list args)
+static void out_value(struct out *o, const struct directive *d, va_list *args)
 {
 	long long v;
 	char c;
 
 	switch (d->kind) {
 	case 's':
-		out_text(o, d, va_arg(args, const char *));
+		out_text(o, d, va_arg(*args, const char *));
 		return;
 	case 'c':
-		c = (char)va_arg(args, int);
+		c = (char)va_arg(*args, int);
 		out_pad(o, ' ', 1, d->width);
 		out_add(o, &c, 1);
 		return;
@@ -123,19 +127,19 @@ static void out_value(struct out *o, const struct directive *d, va_list args)
 		return;
 	case 'd':
 	case 'i':
-		v = d->longs ? va_arg(args, long long) : va_arg(args, int);
+		v = d->longs ? va_arg(*args, long long) : va_arg(*args, int);
 		out_number(o, d, v < 0 ? -(uint64_t)v : (uint64_t)v, v < 0);
 		return;
 	default:
 		out_number(o, d,
-			   d->longs ? va_arg(args, unsigned long long)
-				    : va_arg(args, unsigned),
+			   d->longs ? va_arg(*args, unsigned long long)
+				    : va_arg(*args, unsigned),
 			   false);
 	}
 }
 
 /* False: there was a directive for vsnprintf. */
-static bool out_all(struct out *o, const char *fmt, va_list args)
+static bool out_all(struct out *o, const char *fmt, va_list *args)
 {
 	struct directive d;
 
@@ -162,7 +166,7 @@ size_t fmt_text_v(char *ret, size_t ret_size, const char *fmt, va_list args)
 
 	va_copy(first, args);
 	va_copy(again, args);
-	if (!out_all(&o, fmt, first)) {
+	if (!out_all(&o, fmt, &first)) {
 		n = vsnprintf(ret, ret_size, fmt, again);
 		o.n = n < 0 ? 0 : (size_t)n;
 	}
