@@ -10,6 +10,7 @@ struct entry {
 	struct conf_node node;
 	struct conf_node *parent;
 	struct map_node by_key;
+	bool holds_values; /* not only sections */
 };
 
 struct reader {
@@ -96,12 +97,11 @@ static void twice(struct reader *r, const struct conf_node *first, struct conf_p
 	      "each key stands once in its section", "keep one of the two");
 }
 
+/* Known without a look at each child: there may be a hundred thousand. */
 static bool only_sections(const struct conf_node *object)
 {
-	for (const struct conf_node *c = object->children; c; c = c->next)
-		if (c->kind != CONF_OBJECT)
-			return false;
-	return object->kind == CONF_OBJECT;
+	return object->kind == CONF_OBJECT &&
+	       !CONTAINER_OF((uintptr_t)object, struct entry, node)->holds_values;
 }
 
 static void attach(struct reader *r, struct conf_node *parent, struct conf_node *child);
@@ -139,6 +139,8 @@ static void attach(struct reader *r, struct conf_node *parent, struct conf_node 
 		return;
 	}
 	e->parent = parent;
+	if (child->kind != CONF_OBJECT)
+		CONTAINER_OF(parent, struct entry, node)->holds_values = true;
 	append(parent, child);
 	map_insert(&r->keys, &e->by_key, key_hash(parent, child->key));
 }

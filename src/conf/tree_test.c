@@ -248,6 +248,26 @@ static void test_limits(void **state)
 	assert_int_equal(parse_str(&s, str_of(b.p, CONF_BYTES_MAX + 1)), -EBADMSG);
 }
 
+/* With a look at all that came before for each of them, this takes minutes. */
+static void test_many_sections(void **state)
+{
+	enum { SECTIONS = 60000 };
+	CLEANUP(done) struct state s = { 0 };
+	CLEANUP(buf_done) struct buf b = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < SECTIONS; i++)
+		buf_printf(&b, "domain d%d.example { deliver = maildir }\n", i);
+	assert_int_equal(parse_str(&s, buf_str(&b)), 0);
+	for (struct conf_node *c = conf_get(s.root, STR("domain"))->children; c;
+	     c = c->next)
+		n++;
+	assert_int_equal(n, SECTIONS);
+	buf_add(&b, STR("domain { a = b }\n"));
+	assert_int_equal(parse_str(&s, buf_str(&b)), -EBADMSG);
+}
+
 static void test_diag_forms(void **state)
 {
 	CLEANUP(done) struct state s = { 0 };
@@ -361,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_all_faults_at_once),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_many_sections),
 		cmocka_unit_test(test_diag_forms),
 		cmocka_unit_test(test_without_memory),
 		cmocka_unit_test(test_design_example),
