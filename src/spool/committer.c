@@ -582,10 +582,10 @@ void *committer_main(void *arg)
 				job_refuse(st, j, 0);
 		}
 		pthread_mutex_unlock(&st->index.lock);
-		if (list_empty(&batch))
-			(void)run_flush(st, &batch);
-		else
+		if (!list_empty(&batch))
 			batch_run(st, &batch);
+		else if (st->current) /* or all of it was refused just now */
+			(void)run_flush(st, &batch);
 		pthread_mutex_lock(&st->index.lock);
 		store_disk_back(st);
 	}

@@ -226,6 +226,46 @@ static CO void cut_while_hanging_body(void *arg)
 	pool_free(k.pool);
 }
 
+/*
+ * Nobody waits any more for the only job of a spool that has no segment yet: with several
+ * served before, the committer waits for more jobs, and the watcher is mostly quicker.
+ */
+static CO void expire_first(struct pool *pool)
+{
+	struct sick k = { .pool = pool, .disk = disk_mem_new() };
+	struct draft *other = NULL;
+	struct store *st;
+	spool_id id;
+
+	sick_open(&k, k.disk);
+	st = CONTAINER_OF(k.spool, struct store, spool);
+	assert_int_equal(spool_create(k.spool, 0, &other), 0);
+	pthread_mutex_lock(&st->index.lock);
+	st->served = 100;
+	st->options.commit_us = 1;
+	pthread_cond_signal(&st->watch_wake);
+	pthread_mutex_unlock(&st->index.lock);
+	(void)!conformance_commit(k.spool, 500, 5, &id);
+	pthread_mutex_lock(&st->index.lock);
+	st->options.commit_us = COMMIT_US;
+	pthread_mutex_unlock(&st->index.lock);
+	draft_abandon(&other);
+	id = commit_again(&k, 800, 88);
+	assert_true(conformance_same(k.spool, id, 800, 88));
+	k.spool->ops->close(k.spool);
+	disk_mem_free(k.disk);
+}
+
+static CO void nothing_left_body(void *arg)
+{
+	struct pool *pool = pool_new(4);
+
+	(void)arg;
+	for (int i = 0; i < 50; i++)
+		expire_first(pool);
+	pool_free(pool);
+}
+
 static void run(co_fn *fn)
 {
 	struct loop_options o = { .virtual_clock = true,
@@ -255,6 +295,12 @@ static void a_flush_that_fails_in_the_end(void **state)
 	run(back_and_broken_body);
 }
 
+static void a_batch_that_nobody_waits_for(void **state)
+{
+	(void)state;
+	run(nothing_left_body);
+}
+
 static void power_fails_while_it_hangs(void **state)
 {
 	(void)state;
@@ -264,6 +310,7 @@ static void power_fails_while_it_hangs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_batch_that_nobody_waits_for),
 		cmocka_unit_test(who_waits_is_told_in_time),
 		cmocka_unit_test(nothing_is_delivered_meanwhile),
 		cmocka_unit_test(a_flush_that_fails_in_the_end),
