@@ -12,7 +12,7 @@ enum {
 	EARLY_BYTES_SHOWN = 200,
 	LINGER_MS = 2000,
 	LINGER_BYTES_MAX = MIB,
-	LINGERS_MAX = 256,     /* on one loop */
+	LINGERS_MAX = 16,      /* on one loop, of those that count nowhere else */
 	REFUSED_LOG_MS = 1000, /* at most one line in so long */
 };
 
@@ -388,45 +388,63 @@ static CO struct smtp_reply early_talk(struct session *s)
  */
 static CO void session_linger(struct session *s)
 {
-	struct server *server = s->server;
-
-	if ((s->code < 400 && !stream_unread(s->io)) || server->lingering >= LINGERS_MAX)
+	if (s->code < 400 && !stream_unread(s->io))
 		return;
-	server->lingering++;
 	stream_deadline(s->io, loop_after_ms(LINGER_MS));
 	stream_linger(s->io, LINGER_BYTES_MAX);
+}
+
+/* The same for one that limits refused: it has no place among the connections. */
+static CO void refused_linger(struct session *s)
+{
+	struct server *server = s->server;
+
+	if (server->lingering >= LINGERS_MAX)
+		return;
+	server->lingering++;
+	session_linger(s);
 	server->lingering--;
 }
 
-/* Counted in, or refused: by limits, or for its manners. */
-static CO struct smtp_reply admit(struct session *s)
+/* Counted in (then *counted), or refused: by limits, or for its manners. */
+static CO struct smtp_reply admit(struct session *s, bool *counted)
 {
 	struct smtp_reply r = policy_connect(&s->client, s->server->peers), early;
 
-	if (r.code != 220)
+	*counted = r.code == 220;
+	if (!*counted)
 		return r;
 	early = early_talk(s);
-	if (!early.code)
-		return r;
+	return early.code ? early : r;
+}
+
+/* While it lingers it holds a descriptor, so it counts until then. */
+static CO void leave(struct session *s, bool counted)
+{
+	if (!counted) {
+		refused_linger(s);
+		return;
+	}
+	session_linger(s);
 	peers_leave(s->server->peers, &s->peer);
-	return early;
 }
 
 CO void session_run(struct session *s)
 {
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
 	struct smtp_reply r;
+	bool counted;
 
 	transcript_notef(&s->note, NOTE_OPEN, session_wall_us(s), "%.*s to %.*s%s%.*s",
 			 STR_ARG(addr_text(&s->peer, peer)),
 			 STR_ARG(addr_text(&s->local, local)), s->service.n ? " " : "",
 			 STR_ARG(s->service));
-	r = admit(s);
+	r = admit(s, &counted);
 	if (r.code != 220) {
 		session_reply(s, r);
 		log_refused(s, r);
 		session_episode(s, 0, r);
-		session_linger(s);
+		leave(s, counted);
 		return;
 	}
 	session_reply(s, session_text(s, REPLY(220, 0, 0, 0, ""),
@@ -438,6 +456,5 @@ CO void session_run(struct session *s)
 	log_closed(s);
 	session_episode(s, s->last_message, (struct smtp_reply){ 0 });
 	txn_reset(s);
-	peers_leave(s->server->peers, &s->peer);
-	session_linger(s);
+	leave(s, counted);
 }

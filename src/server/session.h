@@ -48,7 +48,7 @@ struct server {
 	struct arena names;    /* of services */
 	uint64_t session_count;
 	uint64_t next_id;
-	unsigned lingering; /* connections whose last words are on their way */
+	unsigned lingering; /* refused ones whose last words are on their way */
 	uint64_t refused;   /* connections, since the last line about it */
 	int64_t refused_log_us;
 	bool stopping;
