@@ -306,6 +306,8 @@ static int segment_show(struct records *r, uint64_t number)
 	store_segment_name(number, name);
 	r->file = r->disk->ops->open(r->disk, name, DISK_READ);
 	size = r->file < 0 ? r->file : r->disk->ops->size(r->disk, r->file);
+	if (size < 0 && r->file >= 0)
+		r->disk->ops->close(r->disk, r->file);
 	if (size < 0)
 		return size == -ENOENT ? 0 : (int)size;
 	rc = segment_walk_begin(&w, records_read, r, (uint64_t)size);

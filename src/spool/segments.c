@@ -92,6 +92,11 @@ int store_segment_make(struct store *st, uint32_t generation, uint64_t bytes,
 	if (!s)
 		return -ENOMEM;
 	pthread_mutex_lock(&st->index.lock);
+	if (st->number_last >= UINT32_MAX) { /* recovery reads no larger ones */
+		pthread_mutex_unlock(&st->index.lock);
+		mem_free(s);
+		return -EOVERFLOW;
+	}
 	s->head.number = ++st->number_last;
 	s->head.id_floor = st->index.id_last;
 	pthread_mutex_unlock(&st->index.lock);

@@ -138,7 +138,8 @@ int64_t store_now_us(void); /* monotonic */
 
 /* segments.c: the table, and files. Lock held unless said. */
 struct segment *store_segment(struct store *st, uint64_t number);
-/* Make a segment durable and known. Without the lock. 0; -ENOSPC; -ENOMEM; -E…. */
+/* Make a segment durable and known. Without the lock. 0; -ENOSPC; -ENOMEM; -EOVERFLOW no
+ * number is left; -E…. */
 MUST_USE int store_segment_make(struct store *st, uint32_t generation, uint64_t bytes,
 				struct segment **ret);
 void store_segment_name(uint64_t number, char ret[DISK_NAME_MAX]);
