@@ -58,11 +58,15 @@ static int record_look(void *ctx, const struct spool_record_seen *r)
 static void problem_take(void *ctx, struct str line)
 {
 	struct spool_check *c = ctx;
-	struct spool_fault f = { .what = arena_str(c->arena, line) };
+	struct spool_fault f = { .what = line };
 
+	if (str_starts(line, STR("segment "))) /* the walk has told these */
+		return;
+	if (c->count < SPOOL_FAULTS_MAX)
+		f.what = arena_str(c->arena, line);
 	if (!f.what.p)
 		c->err = -ENOMEM;
-	else if (!str_starts(line, STR("segment "))) /* the walk has told these */
+	else
 		fault_add(c, &f);
 }
 
@@ -126,6 +130,7 @@ CO int spool_check_run(struct spool_check *c)
 
 	c->faults = NULL;
 	c->count = c->room = 0;
+	c->err = 0;
 	c->more = c->segments = c->records = c->messages = c->bytes = 0;
 	c->segment_last = 0;
 	rc = spool_records(c->path, record_look, c);
