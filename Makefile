@@ -6,6 +6,8 @@ DESTDIR =
 ONCE ?=
 ONLY =
 FUZZ_SECONDS = 60
+FUZZ_RUNS = 0
+FUZZ_TARGETS =
 POINTS = 1000000
 SEED = 1
 MESSAGES = 20000
@@ -33,7 +35,7 @@ help:
 	@echo "make bench    beside other mail servers, ROUNDS=$(ROUNDS) on WORK=$(WORK) (SHORT=1: once)"
 	@echo "make crash    POINTS=$(POINTS) simulated power cuts of the spool, from SEED=$(SEED)"
 	@echo "make kill     MESSAGES=$(MESSAGES) received while the server is killed again and again"
-	@echo "make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS), or FUZZ_RUNS inputs"
 	@echo "make model    all sequences of 6 commands against the model (minutes)"
 	@echo "make install  to PREFIX=$(PREFIX), below DESTDIR"
 	@echo "make deb      build/postern_VERSION_ARCH.deb"
@@ -91,7 +93,7 @@ fuzz:
 	@tools/setup build fuzz
 	@$(MAKE) --no-print-directory build/fuzz/build.ninja
 	ninja -C build/fuzz
-	@tools/run_fuzz $(FUZZ_SECONDS)
+	@RUNS=$(FUZZ_RUNS) tools/run_fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 build/model/build.ninja:
 	$(MESON) setup build/model --buildtype=release

@@ -88,7 +88,8 @@ static void append(struct bytes *to, const char *p, size_t n)
 		if (!to->p)
 			die("memory");
 	}
-	memcpy(to->p + to->n, p, n);
+	if (n)
+		memcpy(to->p + to->n, p, n);
 	to->n += n;
 }
 
