@@ -47,9 +47,10 @@ static void show_findings(const struct tree *t, const char *separator)
 	for (size_t i = 0; i < MIME_FINDING_COUNT; i++) {
 		enum mime_finding_kind kind = (enum mime_finding_kind)i;
 
-		if (t->found[i])
-			printf("%s:%.*s%s", grades[mime_finding_grade(kind)],
-			       STR_ARG(mime_finding_id(kind)), separator);
+		for (size_t g = 0; g <= MIME_LIMIT; g++)
+			if (t->graded[g][i])
+				printf("%s:%.*s%s", grades[g],
+				       STR_ARG(mime_finding_id(kind)), separator);
 	}
 }
 

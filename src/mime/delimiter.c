@@ -37,7 +37,9 @@ void level_push(struct mime_parser *p, enum level_kind kind)
 {
 	if (p->level_n == DEPTH_MAX)
 		forget_middle(p);
-	p->levels[p->level_n++] = (struct level){ .kind = (uint8_t)kind, .part = p->part };
+	p->levels[p->level_n++] = (struct level){
+		.kind = (uint8_t)kind, .part = p->part, .guessed = p->part_virtual
+	};
 }
 
 void levels_pop(struct mime_parser *p, unsigned n)
@@ -74,8 +76,10 @@ void level_add_boundary(struct mime_parser *p, struct str text)
 	struct level *level = &p->levels[p->level_n - 1];
 	struct boundary *b;
 
-	if (text.n > LINE_LOOK_MAX - 8)
-		return; /* no line is looked at so far: told as a long boundary */
+	if (text.n > LINE_LOOK_MAX - 8) {
+		mime_tell(p, MIME_BOUNDARY_UNSEEN);
+		return;
+	}
 	if (p->candidate_n == CANDIDATES_MAX || level->bits == 63) {
 		mime_tell(p, MIME_LIMIT_BOUNDARIES);
 		return;
@@ -246,6 +250,7 @@ bool delimiter_line(struct mime_parser *p, struct str line)
 	level->open_mask = m.terminator ? 0 : UINT64_C(1) << m.b->bit;
 	p->mode = IN_BODY;
 	p->part = level->part;
+	p->part_virtual = level->guessed;
 	p->soft_lines = 0;
 	p->token_n = 0;
 	if (m.terminator) {

@@ -33,14 +33,24 @@ enum mime_grade mime_finding_grade(enum mime_finding_kind kind)
 	return rows[kind].grade;
 }
 
+static enum mime_grade grade_here(const struct mime_parser *p, enum mime_finding_kind kind)
+{
+	bool guess = p->part_virtual && kind != MIME_PART_OUTSIDE;
+
+	if (guess && (rows[kind].grade == MIME_ODD || kind == MIME_LIMIT_VIEWS))
+		return MIME_NOTE;
+	return rows[kind].grade;
+}
+
 void mime_tell(struct mime_parser *p, enum mime_finding_kind kind)
 {
-	struct mime_finding f = { kind, p->part ? p->part : p->outer_part,
+	enum mime_grade grade = grade_here(p, kind);
+	struct mime_finding f = { kind, grade, p->part ? p->part : p->outer_part,
 				  p->budget->fed };
 
-	if (p->budget->told[kind] == TOLD_MAX)
+	if (p->budget->told[grade][kind] == TOLD_MAX)
 		return;
-	p->budget->told[kind]++;
+	p->budget->told[grade][kind]++;
 	if (p->visitor->finding)
 		p->visitor->finding(p->ctx, &f);
 }
@@ -50,6 +60,6 @@ unsigned mime_parser_findings(const struct mime_parser *p, enum mime_grade grade
 	unsigned n = 0;
 
 	for (size_t i = 0; i < MIME_FINDING_COUNT; i++)
-		n += p->budget->told[i] && rows[i].grade == grade;
+		n += p->budget->told[grade][i] > 0;
 	return n;
 }

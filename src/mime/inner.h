@@ -98,6 +98,7 @@ enum level_kind { LEVEL_MULTIPART, LEVEL_MESSAGE, LEVEL_VIRTUAL };
 
 struct level {
 	uint8_t kind;
+	bool guessed; /* within a part that was found in text */
 	bool closed;  /* its last delimiter was seen */
 	bool guess;   /* no boundary is known: lines of -- and a word may be it */
 	bool digest;  /* parts are messages unless they say otherwise. RFC 2046 5.1.5 */
@@ -133,8 +134,10 @@ struct budget {
 	uint32_t parts, views, virtuals, parsers;
 	uint32_t prefix_lines;
 	struct mime_words words; /* its arena is set at each use */
-	uint16_t told[MIME_FINDING_COUNT];
+	uint8_t told[MIME_LIMIT + 1][MIME_FINDING_COUNT];
 };
+
+enum { EOL_KIND_LF = 1, EOL_KIND_CR = 2, EOL_KIND_CRLF = 4 };
 
 enum mode { IN_HEADER, IN_BODY };
 
@@ -157,7 +160,7 @@ struct mime_parser {
 	bool cr;       /* a line's CR, its LF may follow */
 	char eol[2];   /* of the last body line, not given yet: a delimiter owns it */
 	uint8_t eol_n;
-	uint8_t eol_kinds; /* bits: 1 LF, 2 CR, 4 CRLF */
+	uint8_t eol_kinds; /* bits of EOL_KIND_… */
 	uint8_t eol_first, eol_last;
 	bool line_end_odd; /* the line or the one before ends unlike the first */
 	bool after_delimiter;

@@ -185,7 +185,8 @@ static void qp_event(struct mime_parser *p, struct leaf *l, struct view *v,
 	} else if (event == QP_BLANKS) {
 		qp_fork(p, l, v, QP_KEEP_BLANKS);
 	} else {
-		mime_tell(p, MIME_QP_LINE_END);
+		if (p->eol_kinds != EOL_KIND_CR)
+			mime_tell(p, MIME_QP_LINE_END);
 		qp_fork(p, l, v, QP_CR_TEXT);
 	}
 }

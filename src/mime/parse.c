@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 
-enum { SOFT_LINES = 40, TOKEN_AGE_MAX = 3, EOL_LF = 1, EOL_CR = 2, EOL_CRLF = 4 };
+enum { SOFT_LINES = 40, TOKEN_AGE_MAX = 3 };
 
 struct mime_parser *mime_parser_new(const struct mime_visitor *visitor, void *ctx)
 {
@@ -97,7 +97,7 @@ static void body_eol(struct mime_parser *p, struct str eol)
 
 static void eol_note(struct mime_parser *p, struct str eol)
 {
-	uint8_t kind = eol.n == 2 ? EOL_CRLF : eol.p[0] == '\n' ? EOL_LF : EOL_CR;
+	uint8_t kind = eol.n == 2 ? EOL_KIND_CRLF : eol.p[0] == '\n' ? EOL_KIND_LF : EOL_KIND_CR;
 
 	if (!p->eol_first)
 		p->eol_first = kind;
@@ -213,6 +213,17 @@ static void field_start(struct mime_parser *p, struct str line, struct str eol)
 	p->first_field = false;
 }
 
+/* A parameter at the start of a line, where a field lacks one: the fold's blank is lost.
+ */
+static bool goes_on(const struct mime_parser *p, struct str line)
+{
+	struct str field = str_trim(buf_str(&p->field));
+	ptrdiff_t equal = str_find(line, '='), colon = str_find(line, ':');
+
+	return field.n && field.p[field.n - 1] == ';' && equal > 0 &&
+	       (colon < 0 || colon > equal) && content_field(field);
+}
+
 static void header_text(struct mime_parser *p, struct str line, struct str eol)
 {
 	bool folded = line.p[0] == ' ' || line.p[0] == '\t';
@@ -228,6 +239,12 @@ static void header_text(struct mime_parser *p, struct str line, struct str eol)
 	}
 	if (p->field_name_only && !content_field(buf_str(&p->field))) {
 		garbage(p, line, eol);
+		return;
+	}
+	if (goes_on(p, line)) {
+		mime_tell(p, MIME_HEADER_GARBAGE);
+		buf_add(&p->field, STR(" "));
+		buf_add(&p->field, line);
 		return;
 	}
 	if (looks_like_field(line) || content_field(line)) {
@@ -426,7 +443,7 @@ static size_t plain_run(const struct mime_parser *p, struct str s)
 	size_t run = 0;
 
 	if (p->mode != IN_BODY || !p->line_start || p->lazy >= 0 || p->soft_lines ||
-	    p->token_n || p->eol_first != EOL_CRLF)
+	    p->token_n || p->eol_first != EOL_KIND_CRLF)
 		return 0;
 	while (run < s.n) {
 		struct str line = str_skip(s, run);

@@ -21,6 +21,8 @@ enum mime_finding_kind {
 
 struct mime_finding {
 	enum mime_finding_kind kind;
+	enum mime_grade grade; /* that of its kind; a note where a part is only guessed:
+				  most readers see text there */
 	uint32_t part;   /* 0: the message as a whole */
 	uint64_t offset; /* in the message, near the place; within a decoded message: of
 			    the outer one */
@@ -122,7 +124,7 @@ void mime_parser_feed(struct mime_parser *p, struct str bytes);
 /* The message is complete: all views and parts end. Once; nothing is fed afterwards. */
 void mime_parser_finish(struct mime_parser *p);
 
-/* Findings so far of this grade; each kind counts once. */
+/* Findings so far of this grade; each kind counts once for each grade. */
 unsigned mime_parser_findings(const struct mime_parser *p, enum mime_grade grade);
 
 #endif

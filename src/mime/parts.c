@@ -54,7 +54,8 @@ void part_header_begin(struct mime_parser *p, uint32_t parent, bool keep)
 {
 	p->part = part_number(p);
 	p->part_parent = parent;
-	p->part_guessed = p->part_virtual = false;
+	p->part_virtual = p->level_n && p->levels[p->level_n - 1].guessed;
+	p->part_guessed = p->part_virtual;
 	p->mode = p->part ? IN_HEADER : IN_BODY;
 	p->first_field = true;
 	p->blank_line = p->field_name_only = false;

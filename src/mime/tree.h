@@ -26,7 +26,7 @@ struct tree {
 	uint64_t bytes;
 	size_t part_count, view_count, parts_open;
 	struct buf text; /* parts, one a line */
-	unsigned found[MIME_FINDING_COUNT];
+	unsigned found[MIME_FINDING_COUNT], graded[MIME_LIMIT + 1][MIME_FINDING_COUNT];
 	struct tree_view views[TREE_VIEWS_MAX];
 };
 
@@ -108,6 +108,7 @@ static void tree_finding(void *ctx, const struct mime_finding *finding)
 	struct tree *t = ctx;
 
 	t->found[finding->kind]++;
+	t->graded[finding->grade][finding->kind]++;
 }
 
 static const struct mime_visitor tree_visitor = {
@@ -155,7 +156,7 @@ static inline unsigned tree_findings(const struct tree *t, enum mime_grade grade
 	unsigned n = 0;
 
 	for (size_t i = 0; i < MIME_FINDING_COUNT; i++)
-		n += t->found[i] && mime_finding_grade((enum mime_finding_kind)i) == grade;
+		n += t->graded[grade][i] > 0;
 	return n;
 }
 

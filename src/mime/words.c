@@ -255,7 +255,8 @@ bool mime_words_decode(struct mime_words *w, struct str in, struct str *ret)
 			if (last_word) /* RFC 2047 6.2: blanks between words vanish */
 				out.n -= blanks;
 			for (size_t i = 0; i < word.n; i++)
-				w->control |= ch_control(word.p[i]);
+				w->control |= ch_control(word.p[i]) && word.p[i] != '\t' &&
+					      word.p[i] != '\33'; /* of ISO-2022 */
 			buf_add(&out, word);
 			any = last_word = true;
 			blanks = 0;
