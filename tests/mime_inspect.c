@@ -1,7 +1,7 @@
 /*
  * mime_inspect FILE… – what the parser sees in messages: parts, names, views, findings.
  * mime_inspect -q PAYLOAD FILE… – one line for each: is the payload in a view, is it
- * alone there, how many findings of which grade. Exit 0.
+ * alone there, which findings. With "" as PAYLOAD bytes are counted, not kept. Exit 0.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -62,6 +62,8 @@ int main(int argc, char **argv)
 		CLEANUP(buf_done) struct buf message = { 0 };
 		struct tree *t = tree_new();
 
+		if (t)
+			t->count_only = brief && !argv[2][0];
 		if (!t || !read_file(argv[i], &message) ||
 		    !tree_read(t, buf_str(&message), 0)) {
 			(void)fprintf(stderr, "%s: cannot be read\n", argv[i]);
@@ -70,7 +72,8 @@ int main(int argc, char **argv)
 		if (brief) {
 			struct str payload = str_from(argv[2]);
 
-			printf("%s %s%s ", argv[i],
+			printf("%s %llu bytes %zu parts %s%s ", argv[i],
+			       (unsigned long long)t->bytes, t->part_count,
 			       tree_has(t, payload, false) ? "found" : "-",
 			       tree_has(t, payload, true) ? " alone" : "");
 			show_findings(t, " ");

@@ -196,12 +196,15 @@ static void end_leaves(struct mime_parser *p, const struct match *m, bool fresh)
 {
 	uint64_t bit = UINT64_C(1) << m->b->bit;
 	unsigned level = m->b->level;
+	bool old[LEAVES_MAX];
 
+	for (size_t i = 0; i < LEAVES_MAX; i++)
+		old[i] = p->leaves[i].live;
 	for (size_t i = 0; i < LEAVES_MAX; i++) {
 		struct leaf *l = &p->leaves[i];
 		bool hard = !m->soft;
 
-		if (!l->live || l->depth <= level)
+		if (!old[i] || l->depth <= level)
 			continue;
 		if (fresh && l->part == p->part)
 			continue; /* its header was cut by this line: some read on */

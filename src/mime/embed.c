@@ -1,5 +1,7 @@
 #include "mime/embed.h"
 
+#include "mime/lines.h"
+
 enum { UU_NAME_AT = 6, RLE = 0x90 };
 
 static void flush(struct mime_embed *e)
@@ -256,19 +258,10 @@ static void line_end(struct mime_embed *e, bool binhex)
 	e->skip = false;
 }
 
-static size_t line_bytes(struct str s)
-{
-	const char *lf = memchr(s.p, '\n', s.n);
-	size_t n = lf ? (size_t)(lf - s.p) : s.n;
-	const char *cr = memchr(s.p, '\r', n);
-
-	return cr ? (size_t)(cr - s.p) : n;
-}
-
 void mime_embed_feed(struct mime_embed *e, struct str s, bool binhex)
 {
 	while (s.n) {
-		size_t n = line_bytes(s), room = sizeof(e->line) - e->n;
+		size_t n = mime_line_bytes(s), room = sizeof(e->line) - e->n;
 
 		if (n && e->n == 0 && !e->skip)
 			e->skip = !interesting(e, s.p[0]);

@@ -545,7 +545,7 @@ static void names_compare(struct mime_parser *p, size_t sure)
 	for (size_t i = 0; i < sure; i++) {
 		struct str extension = h->names[i].extension;
 
-		if (!extension.n)
+		if (!extension.n || str_find(extension, ' ') >= 0)
 			continue;
 		if (first.n && !str_eq(first, extension)) {
 			mime_tell(p, MIME_NAME_DIFFERS);
@@ -559,7 +559,7 @@ void head_end(struct mime_parser *p)
 {
 	const struct pieces_out out = { p, name_put };
 	struct head *h = &p->head;
-	struct mime_param sure[PARAMS_MAX];
+	struct mime_param *sure = p->params.list; /* no field is read any more */
 	size_t n = 0;
 
 	p->budget->words.hidden_charset = false;

@@ -69,6 +69,7 @@ struct leaf {
 	uint16_t depth;	    /* levels it lies in */
 	uint64_t open_mask; /* delimiters of levels[depth - 1] that led here; 0: any */
 	bool virtual;
+	bool again; /* the continuation of another one */
 	bool qp_armed;	/* = begins a quoted-printable view */
 	bool all;	/* encodings are not sure: decode by shape, too */
 	bool shape_armed;
@@ -186,6 +187,7 @@ struct mime_parser {
 	struct boundary *candidates;
 	unsigned candidate_n;
 
+	uint32_t replay; /* bytes are for parts from here only: others had them; 0: all */
 	int lazy; /* kind of a part that begins with the next text, or -1 */
 	struct leaf leaves[LEAVES_MAX];
 	char token[BOUNDARY_BYTES_MAX]; /* the last line of -- and a word in a text */
@@ -249,6 +251,7 @@ struct view *view_begin(struct mime_parser *p, struct leaf *l, enum mime_decoder
 void view_put(struct mime_parser *p, struct view *v, struct str bytes);
 void view_end(struct mime_parser *p, struct leaf *l, struct view *v);
 void view_done(struct view *v);
+bool work_left(const struct mime_parser *p);
 
 /* parse.c */
 struct mime_parser *parser_within(struct mime_parser *outer, uint32_t part);

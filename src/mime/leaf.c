@@ -1,5 +1,7 @@
 #include "mime/inner.h"
 
+#include "mime/lines.h"
+
 enum { SHAPE_BYTES_MIN = 24, SHAPE_TRIES_MAX = 4 };
 
 static bool looks_like_message(struct str s)
@@ -310,11 +312,7 @@ static void shape_feed(struct mime_parser *p, struct leaf *l, struct str s)
 		if (end) {
 			l->shape_n = 0;
 		} else if (l->shape_n == UINT8_MAX) {
-			const char *lf = memchr(s.p, '\n', s.n);
-			size_t n = lf ? (size_t)(lf - s.p) : s.n;
-			const char *cr = memchr(s.p, '\r', n);
-
-			s = str_skip(s, cr ? (size_t)(cr - s.p) : n);
+			s = str_skip(s, mime_line_bytes(s));
 			continue;
 		} else if (mime_base64_value(c) > 64 ||
 			   l->shape_n == sizeof(l->shape_line)) {
@@ -347,10 +345,53 @@ static void leaf_feed(struct mime_parser *p, struct leaf *l, struct str s)
 		shape_feed(p, l, s);
 }
 
+static void view_finish(struct mime_parser *p, struct leaf *l, struct view *v)
+{
+	if (v->live && v->decoder == MIME_BASE64) {
+		base64_end(p, l, v);
+	} else if (v->live && v->decoder == MIME_QP) {
+		mime_qp_finish(&v->u.qp);
+		qp_flush(p, l, v);
+	}
+	view_end(p, l, v);
+}
+
+/* Too much work: what is only a second reading ends; the first of each decoder stays. */
+static void leaves_trim(struct mime_parser *p)
+{
+	uint32_t newest = 0;
+
+	for (size_t i = 0; i < LEAVES_MAX; i++)
+		if (p->leaves[i].live && p->leaves[i].part > newest)
+			newest = p->leaves[i].part;
+	for (size_t i = 0; i < LEAVES_MAX; i++) {
+		struct leaf *l = &p->leaves[i];
+		unsigned seen = 0;
+
+		if (!l->live)
+			continue;
+		if (l->again || l->part != newest) {
+			leaf_end(p, l);
+			continue;
+		}
+		for (size_t k = 0; k < l->view_count; k++) {
+			struct view *v = l->views[k];
+
+			if (seen & 1u << v->decoder)
+				view_finish(p, l, v);
+			seen |= 1u << v->decoder;
+		}
+	}
+}
+
 void leaves_feed(struct mime_parser *p, struct str bytes)
 {
+	if (!work_left(p)) {
+		mime_tell(p, MIME_LIMIT_WORK);
+		leaves_trim(p);
+	}
 	for (size_t i = 0; i < LEAVES_MAX && bytes.n; i++)
-		if (p->leaves[i].live)
+		if (p->leaves[i].live && p->leaves[i].part >= p->replay)
 			leaf_feed(p, &p->leaves[i], bytes);
 }
 
@@ -408,6 +449,7 @@ struct leaf *leaf_begin(struct mime_parser *p, uint32_t part)
 	static const struct head none;
 	struct leaf *l = leaf_new(p, part);
 
+	l->virtual = p->part_virtual && part == p->part;
 	leaf_decoders(p, l, part == p->part ? &p->head : &none);
 	return l;
 }
@@ -416,17 +458,8 @@ void leaf_end(struct mime_parser *p, struct leaf *l)
 {
 	if (!l->live)
 		return;
-	for (size_t i = 0; i < l->view_count; i++) {
-		struct view *v = l->views[i];
-
-		if (v->live && v->decoder == MIME_BASE64)
-			base64_end(p, l, v);
-		if (v->live && v->decoder == MIME_QP) {
-			mime_qp_finish(&v->u.qp);
-			qp_flush(p, l, v);
-		}
-		view_end(p, l, v);
-	}
+	for (size_t i = 0; i < l->view_count; i++)
+		view_finish(p, l, l->views[i]);
 	within_embed_free(l->embed);
 	within_embed_free(l->embed_qp);
 	within_tnef_free(l->tnef);
@@ -449,6 +482,10 @@ struct leaf *leaf_fork(struct mime_parser *p, struct leaf *from)
 	struct leaf *l = NULL;
 	uint32_t part;
 
+	if (!work_left(p)) {
+		mime_tell(p, MIME_LIMIT_WORK);
+		return NULL;
+	}
 	for (size_t i = 0; i < LEAVES_MAX && !l; i++)
 		if (!p->leaves[i].live)
 			l = &p->leaves[i];
@@ -463,6 +500,7 @@ struct leaf *leaf_fork(struct mime_parser *p, struct leaf *from)
 		return NULL;
 	*l = *from;
 	l->part = part;
+	l->again = true;
 	l->view_count = 0;
 	l->embed = l->embed_qp = NULL;
 	l->child = l->child_qp = NULL;

@@ -15,8 +15,8 @@ static size_t comment_bytes(struct str s)
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '\\')
 			i++;
-		else if (s.p[i] == '(')
-			depth++;
+		else if (s.p[i] == '(' && depth++ == COMMENT_DEPTH_MAX)
+			return 0;
 		else if (s.p[i] == ')' && --depth == 0)
 			return i + 1;
 	}

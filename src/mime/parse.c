@@ -1,6 +1,7 @@
 #include "mime/inner.h"
 
 #include "base/mem.h"
+#include "mime/lines.h"
 
 enum { SOFT_LINES = 40, TOKEN_AGE_MAX = 3 };
 
@@ -181,6 +182,8 @@ static void garbage(struct mime_parser *p, struct str line, struct str eol)
 {
 	CLEANUP(buf_done) struct buf before = { .bytes_max = FIELD_BYTES_MAX };
 
+	uint32_t part = p->part;
+
 	if (p->field_name_only) {
 		buf_add(&before, buf_str(&p->field));
 		buf_clear(&p->field);
@@ -192,9 +195,11 @@ static void garbage(struct mime_parser *p, struct str line, struct str eol)
 		header_text(p, line, eol); /* a message began: of its header */
 		return;
 	}
+	p->replay = part;
 	if (before.n)
 		body_text(p, buf_str(&before));
 	body_line(p, line, true);
+	p->replay = 0;
 }
 
 static bool could_be_name(struct str line)
@@ -425,15 +430,6 @@ static void line_text(struct mime_parser *p, struct str s)
 	body_text(p, s);
 }
 
-static size_t text_bytes(struct str s)
-{
-	const char *lf = memchr(s.p, '\n', s.n);
-	size_t n = lf ? (size_t)(lf - s.p) : s.n;
-	const char *cr = memchr(s.p, '\r', n);
-
-	return cr ? (size_t)(cr - s.p) : n;
-}
-
 /*
  * Whole lines of a body that are nothing but text, up to the line end of the last: the
  * usual case, given on in one piece.
@@ -447,13 +443,12 @@ static size_t plain_run(const struct mime_parser *p, struct str s)
 		return 0;
 	while (run < s.n) {
 		struct str line = str_skip(s, run);
-		const char *lf = memchr(line.p, '\n', line.n);
-		size_t n = lf ? (size_t)(lf - line.p) : 0;
+		size_t n = mime_line_bytes(line);
 
-		if (n < 2 || line.p[n - 1] != '\r' || line.p[0] == '-' ||
-		    ch_lower(line.p[0]) == 'c' || memchr(line.p, '\r', n - 1))
+		if (n + 2 > line.n || line.p[n] != '\r' || line.p[n + 1] != '\n' ||
+		    line.p[0] == '-' || ch_lower(line.p[0]) == 'c')
 			break;
-		run += n + 1;
+		run += n + 2;
 	}
 	return run;
 }
@@ -482,7 +477,7 @@ void mime_parser_feed(struct mime_parser *p, struct str s)
 			s = str_skip(s, n);
 			continue;
 		}
-		n = text_bytes(s);
+		n = mime_line_bytes(s);
 		if (n)
 			line_text(p, str_sub(s, 0, n));
 		s = str_skip(s, n);

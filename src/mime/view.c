@@ -23,11 +23,19 @@ static void hash_add(struct view_hash *h, struct str s)
 	}
 }
 
-static bool work_left(struct mime_parser *p)
+bool work_left(const struct mime_parser *p)
 {
-	struct budget *b = p->budget;
+	const struct budget *b = p->budget;
 
 	return b->work <= WORK_BASE_MAX + b->fed * WORK_PER_BYTE_MAX;
+}
+
+static bool first_of(const struct leaf *l, enum mime_decoder decoder)
+{
+	for (size_t i = 0; i < l->view_count; i++)
+		if (l->views[i]->decoder == decoder)
+			return false;
+	return true;
 }
 
 struct view *view_begin(struct mime_parser *p, struct leaf *l, enum mime_decoder decoder,
@@ -36,7 +44,7 @@ struct view *view_begin(struct mime_parser *p, struct leaf *l, enum mime_decoder
 	struct view *v = NULL;
 	struct mime_view event = { 0 };
 
-	if (from && !work_left(p)) {
+	if (l->view_count && !work_left(p) && !first_of(l, decoder)) {
 		mime_tell(p, MIME_LIMIT_WORK);
 		return NULL;
 	}
