@@ -526,7 +526,7 @@ static void name_put(struct mime_parser *p, struct str s, bool odd)
 
 	(void)odd;
 	if (mime_words_decode(w, s, &decoded))
-		name_add(p, h->names, &h->name_count, decoded);
+		s = decoded;
 	name_add(p, h->names, &h->name_count, s);
 	if (mime_percent_decode(w, s, &percent)) {
 		name_add(p, h->names, &h->name_count, percent);

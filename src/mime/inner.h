@@ -31,7 +31,7 @@ enum {
 	NAME_BYTES_MAX = 1024,
 	CHARSETS_MAX = 4,
 	LEAVES_MAX = 6,	 /* readings of the same bytes as different parts */
-	VIEWS_MAX = 12,	 /* of one such reading */
+	VIEWS_MAX = 32,	 /* of one such reading; more than all rules together */
 	BLOCKS_MAX = 3,	 /* fresh starts of base64 in a part */
 	NESTED_MAX = 3,	 /* parsers within parsers: messages that were encoded */
 	PARSERS_MAX = 6, /* alive at once */
@@ -82,6 +82,7 @@ struct leaf {
 	struct mime_parser *child;     /* reads what base64 gave */
 	struct mime_parser *child_qp;  /* reads what quoted-printable gave */
 	struct mime_tnef *tnef;
+	bool tail;   /* text follows the end of base64, as lists append it */
 	bool looked; /* at the first decoded bytes */
 	char shape_line[80];
 	uint8_t shape_n;

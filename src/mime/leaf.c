@@ -105,9 +105,8 @@ static void base64_fork(struct mime_parser *p, struct leaf *l, struct view *v,
 
 static void base64_junk(struct mime_parser *p, struct leaf *l, struct view *v)
 {
-	/* Fresh text behind the end, as lists append it, is no trick. */
-	mime_tell(p, v->u.base64.pads && v->u.base64.line_end ? MIME_BASE64_TAIL
-							      : MIME_BASE64_JUNK);
+	l->tail = v->u.base64.pads && v->u.base64.line_end;
+	mime_tell(p, l->tail ? MIME_BASE64_TAIL : MIME_BASE64_JUNK);
 	base64_fork(p, l, v, BASE64_STOP_JUNK);
 	base64_fork(p, l, v, BASE64_LINE_DROP);
 	base64_fork(p, l, v, BASE64_GROUP);
@@ -123,7 +122,7 @@ static void base64_event(struct mime_parser *p, struct leaf *l, struct view *v,
 	if (event == BASE64_JUNK) {
 		base64_junk(p, l, v);
 	} else if (event == BASE64_PAD) {
-		mime_tell(p, MIME_BASE64_PADDING);
+		mime_tell(p, l->tail ? MIME_BASE64_TAIL : MIME_BASE64_PADDING);
 		base64_fork(p, l, v, BASE64_STOP_PAD);
 		base64_fork(p, l, v, BASE64_KEEP_PAD);
 		base64_fork(p, l, v, BASE64_ZERO);
@@ -131,7 +130,7 @@ static void base64_event(struct mime_parser *p, struct leaf *l, struct view *v,
 		mime_tell(p, MIME_BASE64_LINES);
 		base64_fork(p, l, v, BASE64_LINE);
 	} else if (event == BASE64_BLOCK && l->blocks < BLOCKS_MAX) {
-		mime_tell(p, MIME_BASE64_RESTART);
+		mime_tell(p, l->tail ? MIME_BASE64_TAIL : MIME_BASE64_RESTART);
 		l->blocks++;
 		fresh = view_begin(p, l, MIME_BASE64, NULL, "block");
 		if (fresh) {

@@ -137,7 +137,8 @@ static void published_reports(void **state)
 		CLEANUP(buf_done) struct buf mail = { 0 };
 		struct tree *t;
 
-		if (entry->d_name[0] == '.' || !read_at(dirfd(d), entry->d_name, &mail))
+		if (!str_ends_nocase(str_from(entry->d_name), STR(".eml")) ||
+		    !read_at(dirfd(d), entry->d_name, &mail))
 			continue;
 		t = tree_new();
 		t->count_only = true;
