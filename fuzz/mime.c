@@ -2,8 +2,8 @@
  * mime/parse.h: all cuts tell the same parts, views and findings; no more is given out
  * than the budget of work allows.
  */
-#include "mime/tree.h"
 #include "fuzz.h"
+#include "mime/tree.h"
 
 enum { WORK_BASE = 40 * 1024 * 1024, WORK_PER_BYTE = 100 };
 
@@ -13,7 +13,8 @@ static uint64_t summary(const struct tree *t)
 	uint64_t sum = t->part_count * 3 + t->view_count;
 
 	for (size_t i = 0; i < t->view_count; i++)
-		sum += hash_str(buf_str(&t->views[i].bytes)) * (t->views[i].decoder + 1u) +
+		sum += hash_str(buf_str(&t->views[i].bytes)) *
+			       (t->views[i].decoder + 1u) +
 		       hash_str(str_from(t->views[i].rule));
 	for (size_t i = 0; i < MIME_FINDING_COUNT; i++)
 		sum += t->found[i] ? hash_u64(i) : 0;

@@ -25,9 +25,10 @@ static bool read_file(const char *path, struct buf *ret)
 
 static void show(const struct tree *t)
 {
-	static const char *const decoders[MIME_DECODER_COUNT] = {
-		"identity", "base64", "qp", "uuencode", "yenc", "binhex", "tnef", "charset"
-	};
+	static const char *const decoders[MIME_DECODER_COUNT] = { "identity", "base64",
+								  "qp",       "uuencode",
+								  "yenc",     "binhex",
+								  "tnef",     "charset" };
 
 	printf("%.*s", STR_ARG(buf_str(&t->text)));
 	for (size_t i = 0; i < t->view_count; i++) {

@@ -4,14 +4,13 @@ enum { PAD = 64, BLANK = 65, JUNK = 255 };
 
 /* One more than the value, so that what is not named is none. */
 static const uint8_t values[256] = {
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 66, 66, 0, 0, 66, 0, 0,
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	66, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 63, 0, 0, 0, 64,
-	53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 0, 0, 0, 65, 0, 0,
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-	16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0, 0, 0, 0, 0,
-	0, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41,
-	42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 0, 0, 0, 0, 0,
+	0,  0,  0,  0,  0,  0,  0,  0,  0,  66, 66, 0,  0,  66, 0,  0,  0,  0,  0,
+	0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  66, 0,  0,  0,  0,  0,
+	0,  0,  0,  0,  0,  63, 0,  0,  0,  64, 53, 54, 55, 56, 57, 58, 59, 60, 61,
+	62, 0,  0,  0,  65, 0,  0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+	12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0,  0,  0,  0,
+	0,  0,  27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+	44, 45, 46, 47, 48, 49, 50, 51, 52, 0,  0,  0,  0,  0,
 };
 
 uint8_t mime_base64_value(char c)
@@ -211,9 +210,7 @@ enum mime_base64_event mime_base64_feed(struct mime_base64 *d, struct str *in)
 {
 	enum mime_base64_event event;
 
-	if (d->ended)
-		*in = STR_NONE;
-	while (in->n && d->n + 8 < BASE64_HOLD_BYTES) {
+	while (in->n && !d->ended && d->n + 8 < BASE64_HOLD_BYTES) {
 		if (d->data_in_line && d->phase == 0 && d->pads == 0 && !d->block)
 			fast(d, in);
 		if (!in->n || d->n + 8 >= BASE64_HOLD_BYTES)
@@ -223,6 +220,8 @@ enum mime_base64_event mime_base64_feed(struct mime_base64 *d, struct str *in)
 			return event;
 		*in = str_skip(*in, 1);
 	}
+	if (d->ended)
+		*in = STR_NONE;
 	return BASE64_NONE;
 }
 

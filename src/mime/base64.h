@@ -27,7 +27,8 @@ enum mime_base64_event {
 	BASE64_JUNK,  /* another character */
 	BASE64_PAD,   /* data behind padding */
 	BASE64_SPLIT, /* a new line within a group */
-	BASE64_BLOCK, /* data behind an empty line, or behind a line with other characters */
+	BASE64_BLOCK, /* data behind an empty line, or behind a line with other characters
+		       */
 };
 
 enum { BASE64_HOLD_BYTES = 2048 };

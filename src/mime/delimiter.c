@@ -37,9 +37,9 @@ void level_push(struct mime_parser *p, enum level_kind kind)
 {
 	if (p->level_n == DEPTH_MAX)
 		forget_middle(p);
-	p->levels[p->level_n++] = (struct level){
-		.kind = (uint8_t)kind, .part = p->part, .guessed = p->part_virtual
-	};
+	p->levels[p->level_n++] = (struct level){ .kind = (uint8_t)kind,
+						  .part = p->part,
+						  .guessed = p->part_virtual };
 }
 
 void levels_pop(struct mime_parser *p, unsigned n)
@@ -90,7 +90,8 @@ void level_add_boundary(struct mime_parser *p, struct str text)
 	b->n = (uint16_t)text.n;
 	b->level = (uint16_t)(p->level_n - 1);
 	b->bit = (uint8_t)level->bits++;
-	memcpy(b->text, text.p, text.n < BOUNDARY_BYTES_MAX ? text.n : BOUNDARY_BYTES_MAX);
+	memcpy(b->text, text.p,
+	       text.n < BOUNDARY_BYTES_MAX ? text.n : BOUNDARY_BYTES_MAX);
 }
 
 struct match {
@@ -130,8 +131,8 @@ static const struct boundary *find_prefix(struct mime_parser *p, struct str s)
 	for (unsigned i = p->candidate_n; i > 0; i--) {
 		const struct boundary *b = &p->candidates[i - 1];
 
-		if (b->n < PREFIX_BYTES_MIN || b->n > BOUNDARY_BYTES_MAX ||
-		    b->n >= s.n || !str_starts(s, boundary_text(b)))
+		if (b->n < PREFIX_BYTES_MIN || b->n > BOUNDARY_BYTES_MAX || b->n >= s.n ||
+		    !str_starts(s, boundary_text(b)))
 			continue;
 		if (p->budget->prefix_lines++ == PREFIX_LINES_MAX)
 			mime_tell(p, MIME_LIMIT_DELIMITERS);
@@ -170,8 +171,9 @@ static bool match_line(struct mime_parser *p, struct str line, struct match *ret
 
 	while (s.n && gap(s.p[s.n - 1]))
 		s.n--;
-	bare = s.n >= 2 && str_eq(str_skip(s, s.n - 2), STR("--")) ? str_sub(s, 0, s.n - 2)
-								      : STR_NONE;
+	bare = s.n >= 2 && str_eq(str_skip(s, s.n - 2), STR("--"))
+		       ? str_sub(s, 0, s.n - 2)
+		       : STR_NONE;
 	ret->b = find_exact(p, s);
 	ret->terminator = false;
 	ret->soft = false;

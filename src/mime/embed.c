@@ -60,8 +60,7 @@ static bool yenc_begin(struct mime_embed *e, struct str line)
 		return false;
 	at = memmem(line.p, line.n, "name=", 5);
 	e->escape = false;
-	begin(e, EMBED_YENC,
-	      at ? str_skip(line, (size_t)(at - line.p) + 5) : STR_NONE);
+	begin(e, EMBED_YENC, at ? str_skip(line, (size_t)(at - line.p) + 5) : STR_NONE);
 	return true;
 }
 
@@ -130,8 +129,7 @@ static void binhex_byte(struct mime_embed *e, uint8_t c)
 	if (e->head_n < sizeof(e->head))
 		e->head[e->head_n++] = (char)c;
 	/* name, 0, type, creator, flags, length of data, of resources, CRC. RFC 1741 4 */
-	if (e->head_n == (uint8_t)e->head[0] + 22u ||
-	    e->head_n == sizeof(e->head)) {
+	if (e->head_n == (uint8_t)e->head[0] + 22u || e->head_n == sizeof(e->head)) {
 		const unsigned char *at = (const unsigned char *)e->head + e->head_n - 10;
 
 		e->left = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |

@@ -21,12 +21,12 @@ struct mime_embed {
 	const struct mime_embed_out *out;
 	void *ctx;
 	uint8_t kind;
-	bool skip;   /* this line is of no interest, up to its end */
+	bool skip; /* this line is of no interest, up to its end */
 	bool cr;
-	bool escape; /* yEnc */
+	bool escape;        /* yEnc */
 	uint8_t phase, run; /* BinHex: characters of a group; 0x90 was seen */
 	uint8_t last;
-	uint8_t fork;	    /* BinHex: 0 header, 1 data, 2 rest */
+	uint8_t fork; /* BinHex: 0 header, 1 data, 2 rest */
 	uint32_t bits, left;
 	uint16_t head_n, n, out_n;
 	char head[EMBED_NAME_MAX];

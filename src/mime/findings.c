@@ -33,7 +33,8 @@ enum mime_grade mime_finding_grade(enum mime_finding_kind kind)
 	return rows[kind].grade;
 }
 
-static enum mime_grade grade_here(const struct mime_parser *p, enum mime_finding_kind kind)
+static enum mime_grade grade_here(const struct mime_parser *p,
+				  enum mime_finding_kind kind)
 {
 	bool guess = p->part_virtual && kind != MIME_PART_OUTSIDE;
 

@@ -11,7 +11,7 @@ void head_begin(struct mime_parser *p, bool keep)
 {
 	struct arena arena = p->head.arena;
 
-	if (keep) { /* the same header goes on: RFC 822 or not, somebody reads it so */
+	if (keep) { /* the same header goes on, as some read it */
 		p->head.fields = 0;
 		p->head.name_count = 0;
 		return;
@@ -284,12 +284,12 @@ static const struct {
 /* Words that say nothing, as honest mail has them. */
 static bool harmless_encoding(struct str s)
 {
-	static const struct str words[] = { STR_INIT("7-bit"),	  STR_INIT("8-bit"),
-					    STR_INIT("7bits"),	  STR_INIT("8bits"),
-					    STR_INIT("7 bit"),	  STR_INIT("8 bit"),
-					    STR_INIT("utf-8"),	  STR_INIT("utf8"),
-					    STR_INIT("us-ascii"), STR_INIT("none"),
-					    STR_INIT("16bit"),	  STR_INIT("identity"),
+	static const struct str words[] = { STR_INIT("7-bit"),     STR_INIT("8-bit"),
+					    STR_INIT("7bits"),     STR_INIT("8bits"),
+					    STR_INIT("7 bit"),     STR_INIT("8 bit"),
+					    STR_INIT("utf-8"),     STR_INIT("utf8"),
+					    STR_INIT("us-ascii"),  STR_INIT("none"),
+					    STR_INIT("16bit"),     STR_INIT("identity"),
 					    STR_INIT("iso-8859-1") };
 
 	for (size_t i = 0; i < COUNT_OF(words); i++)
@@ -455,9 +455,11 @@ static bool field_guess(struct mime_parser *p, struct str raw)
 	for (size_t i = 0; i < COUNT_OF(readers); i++) {
 		if (!str_starts_nocase(raw, readers[i].name))
 			continue;
+		value = str_skip(raw, readers[i].name.n);
+		if (value.n && (ch_alnum(value.p[0]) || value.p[0] == '-'))
+			continue; /* another field's name goes on */
 		mime_tell(p, MIME_FIELD_NAME);
 		p->head.odd = true;
-		value = str_skip(raw, readers[i].name.n);
 		readers[i].read(p, arena_str(arena_of(p), value));
 		return true;
 	}

@@ -14,26 +14,26 @@
 
 /* Limits. Reaching one is a finding (LIMIT_…); what is stated behind it goes on. */
 enum {
-	DEPTH_MAX = 48,		  /* levels at once; the middle ones are forgotten */
-	PARTS_MAX = 10000,	  /* in a message; further ones are text */
-	VIRTUAL_MAX = 200,	  /* parts found in text; further ones are text */
-	FIELDS_MAX = 2000,	  /* in a header; further ones are not read */
+	DEPTH_MAX = 48,           /* levels at once; the middle ones are forgotten */
+	PARTS_MAX = 10000,        /* in a message; further ones are text */
+	VIRTUAL_MAX = 200,        /* parts found in text; further ones are text */
+	FIELDS_MAX = 2000,        /* in a header; further ones are not read */
 	FIELD_BYTES_MAX = 65536,  /* the rest of a field is dropped */
-	FIELD_NAME_MAX = 200,	  /* longer: no field */
+	FIELD_NAME_MAX = 200,     /* longer: no field */
 	HEAD_BYTES_MAX = 1048576, /* of Content- fields and what was made of them */
 	TYPES_MAX = 8,
-	BOUNDARIES_MAX = 48,	/* candidates of one multipart */
-	CANDIDATES_MAX = 256,	/* of all open multiparts */
+	BOUNDARIES_MAX = 48,      /* candidates of one multipart */
+	CANDIDATES_MAX = 256,     /* of all open multiparts */
 	BOUNDARY_BYTES_MAX = 256, /* compared byte by byte; the rest by its hash */
-	LINE_LOOK_MAX = 1200,	/* of a line that may be a delimiter */
-	PREFIX_LINES_MAX = 1000, /* lines that only begin like a delimiter */
+	LINE_LOOK_MAX = 1200,     /* of a line that may be a delimiter */
+	PREFIX_LINES_MAX = 1000,  /* lines that only begin like a delimiter */
 	NAMES_MAX = 32,
 	NAME_BYTES_MAX = 1024,
 	CHARSETS_MAX = 4,
-	LEAVES_MAX = 6,	 /* readings of the same bytes as different parts */
-	VIEWS_MAX = 32,	 /* of one such reading; more than all rules together */
-	BLOCKS_MAX = 3,	 /* fresh starts of base64 in a part */
-	NESTED_MAX = 3,	 /* parsers within parsers: messages that were encoded */
+	LEAVES_MAX = 6,  /* readings of the same bytes as different parts */
+	VIEWS_MAX = 32,  /* of one such reading; more than all rules together */
+	BLOCKS_MAX = 3,  /* fresh starts of base64 in a part */
+	NESTED_MAX = 3,  /* parsers within parsers: messages that were encoded */
 	PARSERS_MAX = 6, /* alive at once */
 	CONVERSIONS_MAX = 200,
 	WORDS_MAX = 2000,
@@ -66,21 +66,21 @@ struct view {
 struct leaf {
 	bool live;
 	uint32_t part;
-	uint16_t depth;	    /* levels it lies in */
+	uint16_t depth;     /* levels it lies in */
 	uint64_t open_mask; /* delimiters of levels[depth - 1] that led here; 0: any */
 	bool virtual;
-	bool again; /* the continuation of another one */
-	bool qp_armed;	/* = begins a quoted-printable view */
-	bool all;	/* encodings are not sure: decode by shape, too */
+	bool again;    /* the continuation of another one */
+	bool qp_armed; /* = begins a quoted-printable view */
+	bool all;      /* encodings are not sure: decode by shape, too */
 	bool shape_armed;
 	uint8_t blocks;
-	uint8_t shape;	/* how much of a line looked like base64 */
+	uint8_t shape; /* how much of a line looked like base64 */
 	struct view *views[VIEWS_MAX];
 	size_t view_count;
-	struct mime_embed *embed;      /* in the text as it is */
-	struct mime_embed *embed_qp;   /* in what quoted-printable gave */
-	struct mime_parser *child;     /* reads what base64 gave */
-	struct mime_parser *child_qp;  /* reads what quoted-printable gave */
+	struct mime_embed *embed;     /* in the text as it is */
+	struct mime_embed *embed_qp;  /* in what quoted-printable gave */
+	struct mime_parser *child;    /* reads what base64 gave */
+	struct mime_parser *child_qp; /* reads what quoted-printable gave */
 	struct mime_tnef *tnef;
 	bool tail;   /* text follows the end of base64, as lists append it */
 	bool looked; /* at the first decoded bytes */
@@ -89,10 +89,10 @@ struct leaf {
 };
 
 struct boundary {
-	uint64_t hash;	/* of all of it */
-	uint16_t n;	/* length */
+	uint64_t hash;  /* of all of it */
+	uint16_t n;     /* length */
 	uint16_t level; /* whose it is */
-	uint8_t bit;	/* in the masks of its level */
+	uint8_t bit;    /* in the masks of its level */
 	char text[BOUNDARY_BYTES_MAX];
 };
 
@@ -156,7 +156,7 @@ struct mime_parser {
 
 	enum mode mode;
 	struct buf line; /* of the header; of the body as long as it may be special */
-	bool holding;	 /* line has the line under way */
+	bool holding;    /* line has the line under way */
 	bool line_start;
 	bool line_any; /* the body's line under way has bytes */
 	bool cr;       /* a line's CR, its LF may follow */
@@ -166,17 +166,17 @@ struct mime_parser {
 	uint8_t eol_first, eol_last;
 	bool line_end_odd; /* the line or the one before ends unlike the first */
 	bool after_delimiter;
-	bool fresh_body;   /* the header ended with this line */
+	bool fresh_body; /* the header ended with this line */
 
-	struct buf field;	/* the logical line under way, with its line ends */
-	bool field_name_only;	/* it has no colon yet */
-	bool blank_line;	/* a line of blanks ended it, perhaps */
+	struct buf field;     /* the logical line under way, with its line ends */
+	bool field_name_only; /* it has no colon yet */
+	bool blank_line;      /* a line of blanks ended it, perhaps */
 	bool first_field;
-	bool inherits;		/* the header goes on with another one's fields */
-	unsigned soft_lines;	/* body lines in which the header may go on */
+	bool inherits;       /* the header goes on with another one's fields */
+	unsigned soft_lines; /* body lines in which the header may go on */
 
 	uint32_t continued; /* the part that one about to begin continues */
-	uint32_t part; /* whose header is read */
+	uint32_t part;      /* whose header is read */
 	uint32_t part_parent;
 	bool part_guessed, part_virtual;
 	struct head head;
@@ -189,7 +189,7 @@ struct mime_parser {
 	unsigned candidate_n;
 
 	uint32_t replay; /* bytes are for parts from here only: others had them; 0: all */
-	int lazy; /* kind of a part that begins with the next text, or -1 */
+	int lazy;        /* kind of a part that begins with the next text, or -1 */
 	struct leaf leaves[LEAVES_MAX];
 	char token[BOUNDARY_BYTES_MAX]; /* the last line of -- and a word in a text */
 	uint16_t token_n;
@@ -231,8 +231,9 @@ void part_header_end(struct mime_parser *p);
 void part_virtual_begin(struct mime_parser *p, bool inherits);
 void part_lazy(struct mime_parser *p);
 void part_path(const struct mime_parser *p, char *ret, size_t ret_size);
-uint32_t part_child_begin(struct mime_parser *p, uint32_t parent, enum mime_part_kind kind,
-			  const struct mime_name *names, size_t name_count);
+uint32_t part_child_begin(struct mime_parser *p, uint32_t parent,
+			  enum mime_part_kind kind, const struct mime_name *names,
+			  size_t name_count);
 
 /* leaf.c: readings of a body. */
 struct leaf *leaf_begin(struct mime_parser *p, uint32_t part);

@@ -7,10 +7,18 @@ enum { SHAPE_BYTES_MIN = 24, SHAPE_TRIES_MAX = 4 };
 static bool looks_like_message(struct str s)
 {
 	static const struct str names[] = {
-		STR_INIT("From:"),	  STR_INIT("Received:"),	STR_INIT("Return-Path:"),
-		STR_INIT("Content-Type:"), STR_INIT("MIME-Version:"),	STR_INIT("Subject:"),
-		STR_INIT("Date:"),	  STR_INIT("To:"),		STR_INIT("Message-ID:"),
-		STR_INIT("Delivered-To:"), STR_INIT("DKIM-Signature:"), STR_INIT("Reply-To:"),
+		STR_INIT("From:"),
+		STR_INIT("Received:"),
+		STR_INIT("Return-Path:"),
+		STR_INIT("Content-Type:"),
+		STR_INIT("MIME-Version:"),
+		STR_INIT("Subject:"),
+		STR_INIT("Date:"),
+		STR_INIT("To:"),
+		STR_INIT("Message-ID:"),
+		STR_INIT("Delivered-To:"),
+		STR_INIT("DKIM-Signature:"),
+		STR_INIT("Reply-To:"),
 		STR_INIT("Content-Transfer-Encoding:"),
 		STR_INIT("Content-Disposition:"),
 	};
@@ -57,8 +65,8 @@ static void decoded(struct mime_parser *p, struct leaf *l, struct view *v, struc
 }
 
 static const char *const base64_rules[BASE64_RULE_COUNT] = {
-	"skip", "stop-junk", "stop-pad", "keep-pad", "zero",
-	"group", "line", "line-drop", "url",
+	"skip",  "stop-junk", "stop-pad",  "keep-pad", "zero",
+	"group", "line",      "line-drop", "url",
 };
 
 static void base64_flush(struct mime_parser *p, struct leaf *l, struct view *v)
@@ -427,8 +435,7 @@ static void leaf_decoders(struct mime_parser *p, struct leaf *l, const struct he
 {
 	struct view *v;
 
-	l->all = h->encoding_odd || h->odd ||
-		 (h->encodings & (h->encodings - 1)) != 0;
+	l->all = h->encoding_odd || h->odd || (h->encodings & (h->encodings - 1)) != 0;
 	l->embed = within_embed_new(p, l);
 	(void)view_begin(p, l, MIME_IDENTITY, NULL, "as-is");
 	if (h->encodings & 1u << MIME_BASE64 || (l->all && h->encoding_odd)) {

@@ -1,6 +1,6 @@
 /* Names of parts as programs and systems see them: M38-M43, M45, A16, A17. */
-#include "mime/tree.h"
 #include "base/test.h"
+#include "mime/tree.h"
 
 /* The fields of a part; the extension that some program sees; perhaps a finding. */
 static const struct {
@@ -11,21 +11,23 @@ static const struct {
 	{ "Content-Disposition: attachment; filename=\"a b.exe\"", "exe", -1 },
 	{ "Content-Type: x/y; name=\"a.exe\"", "exe", -1 },
 	{ "Content-Type: x/y; name=a b.exe", "exe", -1 },
-	{ "Content-Type: x/y; name=\"a.exe\"\r\nContent-Disposition: attachment; filename=a.txt",
+	{ "Content-Type: x/y; name=\"a.exe\"\r\nContent-Disposition: attachment; "
+	  "filename=a.txt",
 	  "exe", MIME_NAME_DIFFERS },
-	{ "Content-Type: x/y; name=\"a.txt\"\r\nContent-Disposition: attachment; filename=a.exe",
+	{ "Content-Type: x/y; name=\"a.txt\"\r\nContent-Disposition: attachment; "
+	  "filename=a.exe",
 	  "exe", MIME_NAME_DIFFERS },
 	{ "Content-Disposition: attachment; filename=a.txt; filename=a.exe", "exe",
 	  MIME_NAME_DIFFERS },
-	{ "Content-Disposition: attachment; filename=a.txt; filename*=us-ascii''a.exe", "exe",
-	  MIME_NAME_DIFFERS },
+	{ "Content-Disposition: attachment; filename=a.txt; filename*=us-ascii''a.exe",
+	  "exe", MIME_NAME_DIFFERS },
 	{ "Content-Disposition: attachment; filename*=us-ascii''a%2Eexe", "exe", -1 },
 	{ "Content-Disposition: attachment; filename*=a%2Eexe", "exe", -1 },
 	{ "Content-Disposition: attachment; filename*0=a.e; filename*1=xe", "exe", -1 },
-	{ "Content-Disposition: attachment; filename*0*=utf-8'en'a%2e; filename*1*=e%78e", "exe",
-	  -1 },
-	{ "Content-Disposition: attachment; filename*0*=utf-8''a%2e; filename*1=\"exe\"", "exe",
-	  -1 },
+	{ "Content-Disposition: attachment; filename*0*=utf-8'en'a%2e; filename*1*=e%78e",
+	  "exe", -1 },
+	{ "Content-Disposition: attachment; filename*0*=utf-8''a%2e; filename*1=\"exe\"",
+	  "exe", -1 },
 	{ "Content-Disposition: attachment; filename*1=xe; filename*0=a.e", "exe",
 	  MIME_NAME_PIECES },
 	{ "Content-Disposition: attachment; filename*1=a.e; filename*0=xe", "exe",
@@ -35,28 +37,36 @@ static const struct {
 	{ "Content-Disposition: attachment; filename*0=a.exe; filename*2=.txt", "exe",
 	  MIME_NAME_PIECES },
 	{ "Content-Disposition: attachment; filename*1=a.exe", "exe", MIME_NAME_PIECES },
-	{ "Content-Disposition: attachment; filename*0=a.e; filename*0=a.t; filename*1=xe", "exe",
-	  MIME_NAME_PIECES },
+	{ "Content-Disposition: attachment; filename*0=a.e; filename*0=a.t; "
+	  "filename*1=xe",
+	  "exe", MIME_NAME_PIECES },
 	{ "Content-Disposition: attachment; filename*00=a.e; filename*01=xe", "exe", -1 },
 	{ "Content-Type: x/y; name*0=a.e; name*1=xe", "exe", -1 },
-	{ "Content-Disposition: attachment; filename=\"=?utf-8?B?YS5leGU=?=\"", "exe", -1 },
+	{ "Content-Disposition: attachment; filename=\"=?utf-8?B?YS5leGU=?=\"", "exe",
+	  -1 },
 	{ "Content-Disposition: attachment; filename==?utf-8?Q?a=2eexe?=", "exe", -1 },
-	{ "Content-Disposition: attachment; filename=\"=?utf-16le?B?YQAuAGUAeABlAA==?=\"", "exe",
-	  MIME_CHARSET_ODD },
+	{ "Content-Disposition: attachment; filename=\"=?utf-16le?B?YQAuAGUAeABlAA==?=\"",
+	  "exe", MIME_CHARSET_ODD },
 	{ "Content-Disposition: attachment; filename=\"=?utf-7?Q?a+AC4-exe?=\"", "exe",
 	  MIME_CHARSET_ODD },
-	{ "Content-Disposition: attachment; filename=\"=?utf-8?Q?a=2ee?=\r\n =?utf-8?Q?xe?=\"",
+	{ "Content-Disposition: attachment; filename=\"=?utf-8?Q?a=2ee?=\r\n "
+	  "=?utf-8?Q?xe?=\"",
 	  "exe", -1 },
-	{ "Content-Disposition: attachment; filename*0=\"=?utf-8?Q?a=2ee\"; filename*1=\"xe?=\"",
+	{ "Content-Disposition: attachment; filename*0=\"=?utf-8?Q?a=2ee\"; "
+	  "filename*1=\"xe?=\"",
 	  "exe", -1 },
-	{ "Content-Disposition: attachment; filename=\"a.exe.\"", "exe", MIME_NAME_WINDOWS },
-	{ "Content-Disposition: attachment; filename=\"a.exe . .\"", "exe", MIME_NAME_WINDOWS },
+	{ "Content-Disposition: attachment; filename=\"a.exe.\"", "exe",
+	  MIME_NAME_WINDOWS },
+	{ "Content-Disposition: attachment; filename=\"a.exe . .\"", "exe",
+	  MIME_NAME_WINDOWS },
 	{ "Content-Disposition: attachment; filename=\"a.exe%20\"", "exe",
 	  MIME_NAME_DIFFERS },
-	{ "Content-Disposition: attachment; filename=\"a.exe%00.txt\"", "exe", MIME_NAME_DIFFERS },
+	{ "Content-Disposition: attachment; filename=\"a.exe%00.txt\"", "exe",
+	  MIME_NAME_DIFFERS },
 	{ "Content-Disposition: attachment; filename*=us-ascii''a.exe%00.txt", "exe",
 	  MIME_NAME_DIFFERS },
-	{ "Content-Disposition: attachment; filename=\"a.exe::$DATA\"", "exe", MIME_NAME_WINDOWS },
+	{ "Content-Disposition: attachment; filename=\"a.exe::$DATA\"", "exe",
+	  MIME_NAME_WINDOWS },
 	{ "Content-Disposition: attachment; filename=\"../../x/a.exe\"", "exe", -1 },
 	{ "Content-Disposition: attachment; filename=\"C:\\x\\a.exe\"", "exe", -1 },
 	{ "Content-Disposition: attachment; filename=\"a.exe/\"", "exe", -1 },
@@ -66,8 +76,8 @@ static const struct {
 	  MIME_NAME_HIDDEN },
 	{ "Content-Disposition: attachment; filename=\"a\xe2\x80\xaetxt.exe\"", "exe",
 	  MIME_NAME_HIDDEN },
-	{ "Content-Disposition: attachment; filename=\"a\xef\xbc\x8e\xef\xbd\x85xe\"", "exe",
-	  MIME_NAME_HIDDEN },
+	{ "Content-Disposition: attachment; filename=\"a\xef\xbc\x8e\xef\xbd\x85xe\"",
+	  "exe", MIME_NAME_HIDDEN },
 	{ "Content-Disposition: attachment; filename=\"a.EXE\"", "exe", -1 },
 	{ "Content-Disposition: attachment; filename='a.exe'", "exe", MIME_NAME_WINDOWS },
 	{ "Content-Disposition: attachment; filename=\"a.exe", "exe", -1 },
@@ -78,7 +88,8 @@ static const struct {
 	{ "Content-Disposition: attachment filename=a.exe", "exe", -1 },
 	{ "Content-Disposition: attachment, filename=a.exe", "exe", -1 },
 	{ "Content-Disposition: attachment; (x) filename (y) = a.exe", "exe", -1 },
-	{ "Content-Disposition: attachment; file\\name=a.exe; x=(; filename=a.exe)", "exe", -1 },
+	{ "Content-Disposition: attachment; file\\name=a.exe; x=(; filename=a.exe)",
+	  "exe", -1 },
 	{ "Content-Disposition : attachment; filename=a.exe", "exe", MIME_FIELD_NAME },
 	{ "Content-Disposition: filename=a.exe", "exe", -1 },
 	{ "Content-Disposition: attachment; filename=\"a.\\e\\xe\"", "exe", -1 },
@@ -134,12 +145,11 @@ static void test_names(void **state)
 /* [MS-OXTNEF] 2.1: a signature, a key, attributes. */
 static void test_tnef(void **state)
 {
-	static const char tnef[] =
-		"\x78\x9F\x3E\x22\x01\x00"
-		"\x02\x02\x90\x06\x00\x02\x00\x00\x00xx\x00\x00"
-		"\x02\x0F\x80\x06\x00\x05\x00\x00\x00HELLO\x00\x00"
-		"\x02\x10\x80\x01\x00\x06\x00\x00\x00"
-		"a.exe\0\x00\x00";
+	static const char tnef[] = "\x78\x9F\x3E\x22\x01\x00"
+				   "\x02\x02\x90\x06\x00\x02\x00\x00\x00xx\x00\x00"
+				   "\x02\x0F\x80\x06\x00\x05\x00\x00\x00HELLO\x00\x00"
+				   "\x02\x10\x80\x01\x00\x06\x00\x00\x00"
+				   "a.exe\0\x00\x00";
 	struct str in = str_of(tnef, sizeof(tnef) - 1);
 	CLEANUP(buf_done) struct buf mail = { 0 };
 	static const char b64[] =

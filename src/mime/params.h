@@ -21,16 +21,17 @@ enum {
 struct mime_param {
 	struct str key; /* as written, without *N and * */
 	struct str value;
-	struct str other; /* the value with folds removed, when that differs; else empty */
-	int index;	  /* RFC 2231 3; -1: none */
-	bool extended;	  /* a * at the end, RFC 2231 4 */
-	bool guessed;	  /* not by the rules */
+	struct str
+		other; /* the value with folds removed, when that differs; else empty */
+	int index;     /* RFC 2231 3; -1: none */
+	bool extended; /* a * at the end, RFC 2231 4 */
+	bool guessed;  /* not by the rules */
 };
 
 enum { PARAMS_MAX = 200, PARAMS_INDEX_MAX = 9999 };
 
 struct mime_params {
-	struct str word;    /* comments and blanks removed; case kept */
+	struct str word;     /* comments and blanks removed; case kept */
 	struct str raw_word; /* all before the first ;, trimmed */
 	unsigned odd;
 	size_t n;

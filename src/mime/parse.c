@@ -98,7 +98,9 @@ static void body_eol(struct mime_parser *p, struct str eol)
 
 static void eol_note(struct mime_parser *p, struct str eol)
 {
-	uint8_t kind = eol.n == 2 ? EOL_KIND_CRLF : eol.p[0] == '\n' ? EOL_KIND_LF : EOL_KIND_CR;
+	uint8_t kind = eol.n == 2         ? EOL_KIND_CRLF
+		       : eol.p[0] == '\n' ? EOL_KIND_LF
+					  : EOL_KIND_CR;
 
 	if (!p->eol_first)
 		p->eol_first = kind;
@@ -258,8 +260,8 @@ static void header_text(struct mime_parser *p, struct str line, struct str eol)
 		field_start(p, line, eol);
 		return;
 	}
-	if (p->first_field && (str_starts(line, STR("From ")) ||
-			       str_starts(line, STR(">From ")))) {
+	if (p->first_field &&
+	    (str_starts(line, STR("From ")) || str_starts(line, STR(">From ")))) {
 		p->first_field = false; /* of a mailbox file */
 		return;
 	}

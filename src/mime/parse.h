@@ -23,7 +23,7 @@ struct mime_finding {
 	enum mime_finding_kind kind;
 	enum mime_grade grade; /* that of its kind; a note where a part is only guessed:
 				  most readers see text there */
-	uint32_t part;   /* 0: the message as a whole */
+	uint32_t part;         /* 0: the message as a whole */
 	uint64_t offset; /* in the message, near the place; within a decoded message: of
 			    the outer one */
 };
@@ -38,17 +38,18 @@ struct mime_name {
 	struct str text;      /* as written, decoded */
 	struct str canonical; /* as a system would make a file of it: no path, no stream,
 				 no trailing dots or blanks, marks removed */
-	struct str extension; /* of canonical, lower case, without the dot; may be empty */
+	struct str
+		extension; /* of canonical, lower case, without the dot; may be empty */
 };
 
 enum mime_part_kind {
 	MIME_PART_LEAF,
 	MIME_PART_MULTIPART,
-	MIME_PART_MESSAGE,  /* its content is a message, whose parts follow */
-	MIME_PART_PREAMBLE, /* what stands before the first delimiter */
-	MIME_PART_EPILOGUE, /* and after the last one */
-	MIME_PART_EMBEDDED, /* uuencode, yEnc, BinHex within text */
-	MIME_PART_TNEF,     /* an attachment of a TNEF container */
+	MIME_PART_MESSAGE,   /* its content is a message, whose parts follow */
+	MIME_PART_PREAMBLE,  /* what stands before the first delimiter */
+	MIME_PART_EPILOGUE,  /* and after the last one */
+	MIME_PART_EMBEDDED,  /* uuencode, yEnc, BinHex within text */
+	MIME_PART_TNEF,      /* an attachment of a TNEF container */
 	MIME_PART_CONTINUED, /* `from`, read over a delimiter that not all readers see */
 };
 

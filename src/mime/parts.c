@@ -34,8 +34,9 @@ static uint32_t part_number(struct mime_parser *p)
 	return ++p->budget->parts;
 }
 
-uint32_t part_child_begin(struct mime_parser *p, uint32_t parent, enum mime_part_kind kind,
-			  const struct mime_name *names, size_t name_count)
+uint32_t part_child_begin(struct mime_parser *p, uint32_t parent,
+			  enum mime_part_kind kind, const struct mime_name *names,
+			  size_t name_count)
 {
 	struct mime_part part = { .parent = parent,
 				  .from = p->continued,
@@ -63,7 +64,8 @@ void part_header_begin(struct mime_parser *p, uint32_t parent, bool keep)
 	head_begin(p, keep);
 }
 
-/* Text before the first delimiter or after the last one begins only when there is some. */
+/* Text before the first delimiter or after the last one begins only when there is some.
+ */
 void part_lazy(struct mime_parser *p)
 {
 	uint32_t id = part_child_begin(p, p->level_n ? p->levels[p->level_n - 1].part : 0,
@@ -80,7 +82,7 @@ void part_lazy(struct mime_parser *p)
 /* What the candidates of a type come to. */
 struct what {
 	bool multipart; /* by type */
-	bool split;	/* by type or by a boundary */
+	bool split;     /* by type or by a boundary */
 	bool message;
 	bool leaf;
 };
@@ -93,8 +95,8 @@ static bool type_is_multipart(struct str type)
 static bool type_is_message(struct str type)
 {
 	static const struct str types[] = {
-		STR_INIT("message/rfc822"),	   STR_INIT("message/global"),
-		STR_INIT("message/news"),	   STR_INIT("message/partial"),
+		STR_INIT("message/rfc822"),        STR_INIT("message/global"),
+		STR_INIT("message/news"),          STR_INIT("message/partial"),
 		STR_INIT("message/external-body"), STR_INIT("message/rfc2822"),
 		STR_INIT("message/x-rfc822"),
 	};
@@ -220,7 +222,9 @@ static void begin_message(struct mime_parser *p)
 
 static enum mime_part_kind kind_of(struct what w)
 {
-	return w.split ? MIME_PART_MULTIPART : w.message ? MIME_PART_MESSAGE : MIME_PART_LEAF;
+	return w.split     ? MIME_PART_MULTIPART
+	       : w.message ? MIME_PART_MESSAGE
+			   : MIME_PART_LEAF;
 }
 
 void part_header_end(struct mime_parser *p)

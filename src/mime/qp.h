@@ -5,28 +5,28 @@
 #include "base/str.h"
 
 enum mime_qp_rule {
-	QP_LITERAL,	/* what is no code stays as it is */
-	QP_DROP,	/* its = is dropped */
-	QP_DROP_CODE,	/* it is dropped with the two characters that follow */
-	QP_SOFT,	/* it is a soft line break: dropped to the end of the line */
-	QP_LAX,		/* it is computed as if it were hexadecimal */
+	QP_LITERAL,     /* what is no code stays as it is */
+	QP_DROP,        /* its = is dropped */
+	QP_DROP_CODE,   /* it is dropped with the two characters that follow */
+	QP_SOFT,        /* it is a soft line break: dropped to the end of the line */
+	QP_LAX,         /* it is computed as if it were hexadecimal */
 	QP_KEEP_BLANKS, /* blanks at the end of a line are text */
-	QP_CR_TEXT,	/* a CR alone ends no line */
+	QP_CR_TEXT,     /* a CR alone ends no line */
 	QP_RULE_COUNT
 };
 
 enum mime_qp_event {
 	QP_NONE,
-	QP_BAD,	   /* = without a code */
+	QP_BAD,    /* = without a code */
 	QP_BLANKS, /* blanks at the end of a line */
-	QP_CR,	   /* =, and a CR without LF */
+	QP_CR,     /* =, and a CR without LF */
 };
 
 enum { QP_BLANKS_MAX = 256, QP_HOLD_BYTES = 1024 };
 
 struct mime_qp {
 	uint8_t rule, state, told;
-	char first;	 /* of a code */
+	char first;      /* of a code */
 	uint16_t blanks; /* held back, they may end the line */
 	uint16_t n;
 	char blank[QP_BLANKS_MAX];

@@ -7,7 +7,7 @@ enum {
 	TAG_ATTACH_TITLE = 0x18010, /* attAttachTitle */
 	TAG_ATTACH_REND = 0x69002,  /* attAttachRenddata: a new attachment */
 	TAG_ATTACH_PROPS = 0x69005, /* attAttachment: MAPI properties */
-	SIGNATURE_BYTES = 6,	    /* and a key */
+	SIGNATURE_BYTES = 6,        /* and a key */
 	HEAD_BYTES = 9,
 	SUM_BYTES = 2,
 };

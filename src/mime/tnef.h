@@ -11,7 +11,8 @@ enum { TNEF_NAME_MAX = 512, TNEF_PROPERTIES_MAX = 65536 };
 
 struct mime_tnef_out {
 	void (*begin)(void *ctx, struct str name); /* name may be empty */
-	void (*name)(void *ctx, struct str name);  /* another one, of the last attachment */
+	void (*name)(void *ctx,
+		     struct str name); /* another one, of the last attachment */
 	void (*bytes)(void *ctx, struct str bytes);
 	void (*end)(void *ctx);
 	void (*broken)(void *ctx);

@@ -32,8 +32,9 @@ struct tree {
 
 static void tree_part(void *ctx, const struct mime_part *part)
 {
-	static const char *const kinds[] = { "leaf",	 "multipart", "message",  "preamble",
-					     "epilogue", "embedded",  "tnef",	  "continued" };
+	static const char *const kinds[] = { "leaf",     "multipart", "message",
+					     "preamble", "epilogue",  "embedded",
+					     "tnef",     "continued" };
 	struct tree *t = ctx;
 
 	t->part_count++;

@@ -4,10 +4,11 @@
  * %P payload, %B base64, %L base64 in short lines, %Q quoted-printable, %U uuencode,
  * %Y yEnc, %H the head of an honest mail; \n is CRLF.
  */
-#include "mime/tree.h"
 #include "base/test.h"
+#include "mime/tree.h"
 
-static const char payload[] = "PAYLOAD!P%@AP[4\\PZX54(P^)7CC)7}$HIDDEN-STANDARD-TEST-FILE!$H+H*x";
+static const char payload[] =
+	"PAYLOAD!P%@AP[4\\PZX54(P^)7CC)7}$HIDDEN-STANDARD-TEST-FILE!$H+H*x";
 
 enum want { ALONE, INSIDE, FLAGGED }; /* FLAGGED: found or an odd finding */
 
@@ -25,10 +26,11 @@ struct row {
 #define BOTH TEXT PART("good") "--good--\n"
 
 static const struct row rows[] = {
-#include "mime/views_rows.h"
+#include "mime/views_rows.def"
 };
 
-static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char b64[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static void put_base64(struct buf *out, struct str s, size_t line)
 {

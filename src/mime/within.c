@@ -141,8 +141,8 @@ static void tnef_broken(void *ctx)
 	mime_tell(t->p, MIME_TNEF_BROKEN);
 }
 
-static const struct mime_tnef_out tnef_out = { tnef_begin, tnef_name, tnef_bytes, tnef_end,
-					       tnef_broken };
+static const struct mime_tnef_out tnef_out = { tnef_begin, tnef_name, tnef_bytes,
+					       tnef_end, tnef_broken };
 
 struct mime_tnef *within_tnef_new(struct mime_parser *p, struct leaf *l)
 {

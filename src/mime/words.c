@@ -10,14 +10,27 @@ enum { CHARSET_BYTES_MAX = 40, CONVERT_BYTES_MAX = 4096 };
 bool mime_charset_hides(struct str charset)
 {
 	static const struct str hiding[] = {
-		STR_INIT("utf-7"),    STR_INIT("utf7"),	  STR_INIT("unicode-1-1-utf-7"),
-		STR_INIT("utf-16"),   STR_INIT("utf16"),  STR_INIT("utf-32"),
-		STR_INIT("utf32"),    STR_INIT("ucs-2"),  STR_INIT("ucs-4"),
-		STR_INIT("ucs2"),     STR_INIT("ucs4"),	  STR_INIT("unicode"),
+		STR_INIT("utf-7"),
+		STR_INIT("utf7"),
+		STR_INIT("unicode-1-1-utf-7"),
+		STR_INIT("utf-16"),
+		STR_INIT("utf16"),
+		STR_INIT("utf-32"),
+		STR_INIT("utf32"),
+		STR_INIT("ucs-2"),
+		STR_INIT("ucs-4"),
+		STR_INIT("ucs2"),
+		STR_INIT("ucs4"),
+		STR_INIT("unicode"),
 		STR_INIT("iso-10646-ucs"),
-		STR_INIT("hz"),	      STR_INIT("ibm037"), STR_INIT("cp037"),
-		STR_INIT("ebcdic"),   STR_INIT("ibm500"), STR_INIT("cp500"),
-		STR_INIT("ibm1047"),  STR_INIT("ibm1140"),
+		STR_INIT("hz"),
+		STR_INIT("ibm037"),
+		STR_INIT("cp037"),
+		STR_INIT("ebcdic"),
+		STR_INIT("ibm500"),
+		STR_INIT("cp500"),
+		STR_INIT("ibm1047"),
+		STR_INIT("ibm1140"),
 	};
 
 	for (size_t i = 0; i < COUNT_OF(hiding); i++)
@@ -146,7 +159,8 @@ struct str mime_words_utf8(struct mime_words *w, struct str charset, struct str 
 		return from_utf16(w, bytes, true);
 	if (charset_is(charset, big, COUNT_OF(big)))
 		return from_utf16(w, bytes, false);
-	if (str_eq_nocase(charset, STR("utf-16")) || str_eq_nocase(charset, STR("utf16"))) {
+	if (str_eq_nocase(charset, STR("utf-16")) ||
+	    str_eq_nocase(charset, STR("utf16"))) {
 		mark = bytes.n >= 2 && (unsigned char)bytes.p[0] == 0xFF;
 		if (bytes.n >= 2 && bytes.p[0] && !bytes.p[1])
 			mark = true; /* no mark, but ASCII in little-endian order */
@@ -255,7 +269,8 @@ bool mime_words_decode(struct mime_words *w, struct str in, struct str *ret)
 			if (last_word) /* RFC 2047 6.2: blanks between words vanish */
 				out.n -= blanks;
 			for (size_t i = 0; i < word.n; i++)
-				w->control |= ch_control(word.p[i]) && word.p[i] != '\t' &&
+				w->control |= ch_control(word.p[i]) &&
+					      word.p[i] != '\t' &&
 					      word.p[i] != '\33'; /* of ISO-2022 */
 			buf_add(&out, word);
 			any = last_word = true;

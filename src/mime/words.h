@@ -10,10 +10,11 @@
 
 struct mime_words {
 	struct arena *arena;
-	unsigned conversions_left; /* by iconv, which costs; then bytes stay as they are */
-	unsigned words_left;       /* encoded words; then they stay as they are */
-	bool control;              /* a control character was in a word */
-	bool hidden_charset;       /* UTF-7 or the like was used */
+	unsigned
+		conversions_left; /* by iconv, which costs; then bytes stay as they are */
+	unsigned words_left;      /* encoded words; then they stay as they are */
+	bool control;             /* a control character was in a word */
+	bool hidden_charset;      /* UTF-7 or the like was used */
 };
 
 /* Bytes in a charset as UTF-8; an unknown charset leaves them as they are. */
