@@ -476,6 +476,7 @@ void mime_parser_feed(struct mime_parser *p, struct str s)
 		if (n) {
 			body_text(p, str_sub(s, 0, n - 2));
 			body_eol(p, STR("\r\n"));
+			p->eol_last = EOL_KIND_CRLF;
 			s = str_skip(s, n);
 			continue;
 		}
