@@ -432,7 +432,9 @@ static struct str bare_name(struct str name, char ret[FIELD_NAME_MAX])
 	size_t n = 0;
 
 	for (size_t i = 0; i < name.n && n < FIELD_NAME_MAX; i++)
-		if (ch_alnum(name.p[i]) || name.p[i] == '-')
+		if (name.p[i] == '_')
+			ret[n++] = '-';
+		else if (ch_alnum(name.p[i]) || name.p[i] == '-')
 			ret[n++] = ch_lower(name.p[i]);
 	return str_of(ret, n);
 }
@@ -498,7 +500,7 @@ void head_field(struct mime_parser *p, struct str raw)
 	for (size_t i = 0; i < COUNT_OF(readers); i++) {
 		if (!str_eq(key, readers[i].name))
 			continue;
-		if (name.n != key.n || (value.n && value.p[0] == ':')) {
+		if (!str_eq_nocase(name, key) || (value.n && value.p[0] == ':')) {
 			mime_tell(p, MIME_FIELD_NAME);
 			p->head.odd = true;
 		}

@@ -16,6 +16,8 @@
 
 static const char *const mails[] = {
 	"From: a@b\nSubject: x\n\nhello\n",
+	"DKIM-Signature: v=1; h=From:To:\n Content-Type:Content-Transfer-Encoding:\n"
+	" Content-Type: x; b=abc\nFrom: a@b\nContent-Type: text/plain\n\nhello\n",
 	"From a@b Tue Nov 24 05:06:07 2026\nFrom: a@b\n\nhello\n",
 	HEAD
 	"Content-Type: text/plain; charset=\"utf-8\"\nContent-Transfer-Encoding: 8bit\n\n"

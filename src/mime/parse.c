@@ -151,7 +151,7 @@ static bool content_field(struct str line)
 		struct str rest = str_skip(line, names[i].n);
 
 		if (str_starts_nocase(line, names[i]))
-			return rest.n && (rest.p[0] == ':' || gap(rest.p[0]));
+			return rest.n && !ch_alnum(rest.p[0]) && rest.p[0] != '-';
 	}
 	return false;
 }
@@ -204,6 +204,19 @@ static void garbage(struct mime_parser *p, struct str line, struct str eol)
 	p->replay = 0;
 }
 
+/* A field with a blank before it, which most readers take for a fold. M10 */
+static bool shifted_field(const struct mime_parser *p, struct str line)
+{
+	struct str before = buf_str(&p->field), value;
+	struct str name = head_field_name(str_trim(line), &value);
+
+	/* Signatures list names of fields. */
+	return name.n && content_field(str_trim(line)) && value.n && gap(value.p[0]) &&
+	       !str_starts_nocase(before, STR("DKIM-")) &&
+	       !str_starts_nocase(before, STR("ARC-")) &&
+	       !str_starts_nocase(before, STR("X-"));
+}
+
 static bool could_be_name(struct str line)
 {
 	for (size_t i = 0; i < line.n; i++)
@@ -242,6 +255,10 @@ static void header_text(struct mime_parser *p, struct str line, struct str eol)
 			mime_tell(p, MIME_LIMIT_HEADER);
 		if (p->field_name_only && str_find(line, ':') >= 0)
 			p->field_name_only = false;
+		if (!shifted_field(p, line))
+			return;
+		mime_tell(p, MIME_FIELD_NAME);
+		field_start(p, str_trim(line), eol);
 		return;
 	}
 	if (p->field_name_only && !content_field(buf_str(&p->field))) {
