@@ -34,7 +34,7 @@ struct mime_embed {
 	char hold[EMBED_LINE_MAX];
 };
 
-/* {0} with out and ctx is a start. `all`: a BinHex stream needs no line that names it. */
+/* {0} with out and ctx is a start. binhex: its stream needs no line that names it. */
 void mime_embed_feed(struct mime_embed *e, struct str bytes, bool binhex);
 void mime_embed_finish(struct mime_embed *e);
 

@@ -70,6 +70,7 @@ struct leaf {
 	uint64_t open_mask; /* delimiters of levels[depth - 1] that led here; 0: any */
 	bool virtual;
 	bool again;    /* the continuation of another one */
+	bool binhex;   /* a line with a : begins BinHex */
 	bool qp_armed; /* = begins a quoted-printable view */
 	bool all;      /* encodings are not sure: decode by shape, too */
 	bool shape_armed;

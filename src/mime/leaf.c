@@ -242,7 +242,7 @@ static void identity_feed(struct mime_parser *p, struct leaf *l, struct view *v,
 	size_t views;
 
 	if (l->embed)
-		mime_embed_feed(l->embed, s, l->all);
+		mime_embed_feed(l->embed, s, l->binhex);
 	if (l->qp_armed) {
 		ptrdiff_t at = str_find(s, '=');
 		struct str before = at < 0 ? s : str_sub(s, 0, (size_t)at);
@@ -436,6 +436,8 @@ static void leaf_decoders(struct mime_parser *p, struct leaf *l, const struct he
 	struct view *v;
 
 	l->all = h->encoding_odd || h->odd || (h->encodings & (h->encodings - 1)) != 0;
+	l->binhex = l->all || h->encodings & 1u << MIME_BINHEX ||
+		    head_has_type(h, STR("application/mac-binhex"));
 	l->embed = within_embed_new(p, l);
 	(void)view_begin(p, l, MIME_IDENTITY, NULL, "as-is");
 	if (h->encodings & 1u << MIME_BASE64 || (l->all && h->encoding_odd)) {
