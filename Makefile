@@ -6,9 +6,15 @@ DESTDIR =
 ONCE ?=
 ONLY =
 FUZZ_SECONDS = 60
+FUZZ_RUNS = 0
+FUZZ_TARGETS =
 POINTS = 1000000
 SEED = 1
 MESSAGES = 20000
+ROUNDS = 3
+WORK = /var/tmp
+PEERS =
+SHORT =
 
 ifneq ($(wildcard $(PYTHON)),$(PYTHON))
 ifeq ($(SETUP),no)
@@ -26,10 +32,10 @@ help:
 	@echo "make          build build/release/src/postern"
 	@echo "make test     every test, under sanitizers (ONLY=text: those whose name holds it)"
 	@echo "make check    the rules of the house: layers, sizes, format, references"
-	@echo "make bench    measure against the mail servers that are installed"
+	@echo "make bench    beside other mail servers, ROUNDS=$(ROUNDS) on WORK=$(WORK) (SHORT=1: once)"
 	@echo "make crash    POINTS=$(POINTS) simulated power cuts of the spool, from SEED=$(SEED)"
 	@echo "make kill     MESSAGES=$(MESSAGES) received while the server is killed again and again"
-	@echo "make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS), or FUZZ_RUNS inputs"
 	@echo "make model    all sequences of 6 commands against the model (minutes)"
 	@echo "make install  to PREFIX=$(PREFIX), below DESTDIR"
 	@echo "make deb      build/postern_VERSION_ARCH.deb"
@@ -71,7 +77,7 @@ check:
 
 bench: release
 	@tools/setup bench
-	@$(PYTHON) bench/run
+	@ROUNDS=$(ROUNDS) WORK=$(WORK) PEERS=$(PEERS) $(PYTHON) bench/run $(if $(SHORT),--quick)
 
 crash:
 	@tools/setup build test
@@ -87,7 +93,7 @@ fuzz:
 	@tools/setup build fuzz
 	@$(MAKE) --no-print-directory build/fuzz/build.ninja
 	ninja -C build/fuzz
-	@tools/run_fuzz $(FUZZ_SECONDS)
+	@RUNS=$(FUZZ_RUNS) tools/run_fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 build/model/build.ninja:
 	$(MESON) setup build/model --buildtype=release

@@ -3,6 +3,10 @@
  * message is delivered when 300 newer ones have been stored.
  *
  *   spool DIR SESSIONS MESSAGES [BYTES]
+ *   spool DIR SESSIONS MESSAGES BYTES queue
+ *
+ * queue: fill it instead: all messages stay, the last DUE of them due now and the others
+ * in a month, spread over the loops of a server.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +17,7 @@
 #include "base/mem.h"
 #include "spool/spool.h"
 
-enum { BEHIND = 300 };
+enum { BEHIND = 300, DUE = 1000, FILL_SHARDS = 2 };
 
 struct bench {
 	struct spool_log_options options;
@@ -23,6 +27,7 @@ struct bench {
 	struct envelope_rcpt rcpt;
 	char *content;
 	int64_t *took_us;
+	bool fill;
 };
 
 static int64_t clock_us(clockid_t which)
@@ -33,10 +38,10 @@ static int64_t clock_us(clockid_t which)
 	return t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
 }
 
-static CO int store(struct bench *b)
+static CO int store(struct bench *b, unsigned shard)
 {
 	CLEANUP(draft_abandon) struct draft *d = NULL;
-	int rc = spool_create(b->spool, 0, &d);
+	int rc = spool_create(b->spool, shard, &d);
 
 	if (!rc)
 		rc = draft_write(d, str_of(b->content, b->bytes));
@@ -56,6 +61,34 @@ static CO void deliver(struct bench *b)
 			abort();
 }
 
+/* Put off the message that next() offers, as a failed attempt would. */
+static CO void put_off(struct bench *b, unsigned shard)
+{
+	const int64_t month_us = 30 * 24 * 3600 * USEC_PER_SEC;
+	spool_id id;
+
+	if (!b->spool->ops->next(b->spool, shard, loop_now_us(), &id))
+		if (b->spool->ops->settle(b->spool, id, &b->envelope,
+					  loop_wall_us() + month_us) < 0)
+			abort();
+}
+
+static CO void fill_session(void *arg)
+{
+	struct bench *b = arg;
+
+	while (b->begun < b->messages) {
+		unsigned shard = b->begun % FILL_SHARDS;
+
+		b->begun++;
+		if (store(b, shard) < 0)
+			abort();
+		b->took_us[b->done++] = 0;
+		if (b->done + DUE <= b->messages)
+			put_off(b, shard);
+	}
+}
+
 static CO void session(void *arg)
 {
 	struct bench *b = arg;
@@ -64,7 +97,7 @@ static CO void session(void *arg)
 		int64_t began = clock_us(CLOCK_MONOTONIC);
 
 		b->begun++;
-		if (store(b) < 0)
+		if (store(b, 0) < 0)
 			abort();
 		b->took_us[b->done++] = clock_us(CLOCK_MONOTONIC) - began;
 		if (b->done > BEHIND)
@@ -88,11 +121,12 @@ static CO void run(void *arg)
 
 	if (spool_log_open(&b->options, NULL, NULL, &b->spool) < 0)
 		abort();
+	b->envelope.arrived_us = loop_wall_us();
 	group_init(&g);
 	began = clock_us(CLOCK_MONOTONIC);
 	cpu = clock_us(CLOCK_PROCESS_CPUTIME_ID);
 	for (uint64_t i = 0; i < b->sessions; i++)
-		if (group_spawn(&g, "session", session, b) < 0)
+		if (group_spawn(&g, "session", b->fill ? fill_session : session, b) < 0)
 			abort();
 	group_join(&g);
 	took = clock_us(CLOCK_MONOTONIC) - began;
@@ -122,15 +156,15 @@ int main(int argc, char **argv)
 	struct bench b = { .bytes = 4096 };
 	struct loop *l;
 
-	if (argc < 4 || argc > 5) {
-		fprintf(stderr, "usage: spool DIR SESSIONS MESSAGES [BYTES]\n");
+	if (argc < 4 || argc > 6) {
+		fprintf(stderr, "usage: spool DIR SESSIONS MESSAGES [BYTES [queue]]\n");
 		return 64;
 	}
 	mem_tune();
 	b.sessions = number(argv, 2, 1);
 	b.messages = number(argv, 3, 1000);
 	b.bytes = argc > 4 ? number(argv, 4, 4096) : 4096;
-	b.rcpt = (struct envelope_rcpt){ .to = STR("a@shop.net") };
+	b.rcpt = (struct envelope_rcpt){ .to = STR("guest@shop.net") };
 	b.envelope = (struct envelope){ .sender = STR("bob@place.org"),
 					.client = STR("mail.place.org [192.0.2.1]"),
 					.protocol = STR("ESMTP"),
@@ -138,7 +172,9 @@ int main(int argc, char **argv)
 					.rcpt_count = 1 };
 	b.content = mem_alloc(b.bytes);
 	b.took_us = mem_alloc((b.messages + b.sessions) * sizeof(*b.took_us));
-	b.options = (struct spool_log_options){ .path = argv[1], .shards = 1 };
+	b.fill = argc > 5 && !strcmp(argv[5], "queue");
+	b.options = (struct spool_log_options){ .path = argv[1],
+						.shards = b.fill ? FILL_SHARDS : 1 };
 	b.options.pool = pool_new(2);
 	l = loop_new(NULL);
 	if (!b.content || !b.took_us || !b.options.pool || !l)

@@ -21,6 +21,24 @@ static const char letters[] = {
 #undef NOTE
 };
 
+static const struct str phrases[] = {
+#define PHRASE(text) STR_INIT(text),
+#include "log/phrases.def"
+#undef PHRASE
+};
+
+/* In a record a capital letter says that the number of a phrase follows, not a text. */
+enum { PHRASE_LETTER = 'A' - 'a' };
+
+/* The number of the phrase that s is, or -1. */
+static int phrase_of(struct str s)
+{
+	for (size_t i = 0; i < COUNT_OF(phrases); i++)
+		if (phrases[i].n == s.n && memcmp(phrases[i].p, s.p, s.n) == 0)
+			return (int)i;
+	return -1;
+}
+
 static size_t room_left_free(enum note_kind kind)
 {
 	switch (kind) {
@@ -64,6 +82,7 @@ void transcript_note(struct transcript *t, enum note_kind kind, int64_t wall_us,
 	size_t need, limit = TRANSCRIPT_BYTES_MAX - room_left_free(kind);
 	struct buf *b = &t->data;
 	uint64_t step;
+	int phrase;
 
 	text = cut(text);
 	need = 2 * VARINT_BYTES_MAX + 1 + text.n;
@@ -76,12 +95,18 @@ void transcript_note(struct transcript *t, enum note_kind kind, int64_t wall_us,
 	}
 	step = (uint64_t)wall_us - (uint64_t)t->last_us;
 	b->n += varint_put(varint_zigzag((int64_t)step), b->p + b->n);
+	t->last_us = wall_us;
+	phrase = text.n ? phrase_of(text) : -1;
+	if (phrase >= 0) {
+		b->p[b->n++] = (char)(letters[kind] + PHRASE_LETTER);
+		b->n += varint_put((uint64_t)phrase, b->p + b->n);
+		return;
+	}
 	b->p[b->n++] = letters[kind];
 	b->n += varint_put(text.n, b->p + b->n);
 	if (text.n)
 		memcpy(b->p + b->n, text.p, text.n);
 	b->n += text.n;
-	t->last_us = wall_us;
 }
 
 void transcript_notef(struct transcript *t, enum note_kind kind, int64_t wall_us,
@@ -128,16 +153,22 @@ bool transcript_next(struct str *data, int64_t *at_us, struct note *ret)
 	struct str s = *data;
 	struct note note;
 	uint64_t step, n;
+	bool phrase;
+	char letter;
 
-	if (!varint_take(&s, &step) || s.n == 0 || !kind_of(s.p[0], &note.kind))
+	if (!varint_take(&s, &step) || s.n == 0)
 		return false;
+	phrase = s.p[0] >= 'A' && s.p[0] <= 'Z';
+	letter = (char)(phrase ? s.p[0] - PHRASE_LETTER : s.p[0]);
 	s = str_skip(s, 1);
-	if (!varint_take(&s, &n) || n > s.n || n > TRANSCRIPT_TEXT_MAX)
+	if (!kind_of(letter, &note.kind) || !varint_take(&s, &n))
 		return false;
-	note.text = str_sub(s, 0, (size_t)n);
+	if (phrase ? n >= COUNT_OF(phrases) : n > s.n || n > TRANSCRIPT_TEXT_MAX)
+		return false;
+	note.text = phrase ? phrases[n] : str_sub(s, 0, (size_t)n);
 	note.at_us = (int64_t)((uint64_t)*at_us + (uint64_t)varint_unzigzag(step));
 	*at_us = note.at_us;
-	*data = str_skip(s, (size_t)n);
+	*data = phrase ? s : str_skip(s, (size_t)n);
 	*ret = note;
 	return true;
 }

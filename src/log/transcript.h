@@ -41,7 +41,8 @@ void transcript_clear(struct transcript *t); /* keeps memory */
 void transcript_done(struct transcript *t);
 
 /* Walk encoded records. data is advanced; *at_us carries the time, set it to start_us
- * first. False at the end or at the first malformed record. ret->text is borrowed. */
+ * first. False at the end or at the first malformed record. ret->text is borrowed
+ * from the records, or a constant (log/phrases.def). */
 bool transcript_next(struct str *data, int64_t *at_us, struct note *ret);
 
 #endif

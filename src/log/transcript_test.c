@@ -47,6 +47,38 @@ static void test_what_goes_in_comes_out(void **state)
 	assert_false(transcript_next(&data, &at, &note));
 }
 
+/* Every phrase comes out as it went in, in two bytes and the time. */
+static void test_phrases(void **state)
+{
+	static const struct str phrases[] = {
+#define PHRASE(text) STR_INIT(text),
+#include "log/phrases.def"
+#undef PHRASE
+	};
+	CLEANUP(transcript_done) struct transcript t = { 0 };
+	int64_t at = T0;
+	struct note note;
+	struct str data;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(phrases); i++) {
+		transcript_note(&t, NOTE_SERVER, T0, phrases[i]);
+		transcript_note(&t, NOTE_CLIENT, T0, str_sub(phrases[i], 0, 3));
+	}
+	assert_int_equal(t.data.n, COUNT_OF(phrases) * (3 + 6));
+	data = buf_str(&t.data);
+	for (size_t i = 0; i < COUNT_OF(phrases); i++) {
+		assert_true(transcript_next(&data, &at, &note));
+		assert_int_equal(note.kind, NOTE_SERVER);
+		assert_str(note.text, phrases[i]);
+		assert_true(transcript_next(&data, &at, &note));
+		assert_str(note.text, str_sub(phrases[i], 0, 3));
+	}
+	assert_int_equal(data.n, 0);
+	data = STR("\0S\x7f"); /* of a later version */
+	assert_false(transcript_next(&data, &at, &note));
+}
+
 static void test_wire_lines_give_way(void **state)
 {
 	CLEANUP(transcript_done) struct transcript t = { 0 };
@@ -134,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_goes_in_comes_out),
+		cmocka_unit_test(test_phrases),
 		cmocka_unit_test(test_wire_lines_give_way),
 		cmocka_unit_test(test_long_text_is_cut_between_characters),
 		cmocka_unit_test(test_malformed),

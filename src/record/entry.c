@@ -24,6 +24,19 @@ static uint32_t get_u32(const char *p)
 	return v;
 }
 
+/* Stands for an outcome that is the last note, as the reply after the content is. */
+static const struct str as_last_note = STR_INIT("=");
+
+static struct str last_note(struct str notes)
+{
+	struct note note = { .text = STR_NONE };
+	int64_t at = 0;
+
+	while (transcript_next(&notes, &at, &note))
+		;
+	return note.text;
+}
+
 static void cut_texts(const struct episode *e, struct str ret[TEXTS])
 {
 	ret[0] = str_sub(e->peer, 0, ENTRY_LINE_MAX);
@@ -58,6 +71,8 @@ size_t entry_put(const struct episode *e, char *ret)
 	size_t n;
 
 	cut_texts(e, text);
+	if (text[3].n && str_eq(text[3], last_note(text[4])))
+		text[3] = as_last_note;
 	*at++ = VERSION;
 	*at++ = (char)e->kind;
 	for (size_t i = 0; i < NUMBERS; i++)
@@ -140,6 +155,8 @@ int entry_read(struct str s, struct episode *ret)
 	    !take_text(&s, &e.rcpts) || !take_text(&s, &e.outcome) ||
 	    !take_text(&s, &e.notes))
 		return -EBADMSG;
+	if (str_eq(e.outcome, as_last_note))
+		e.outcome = last_note(e.notes);
 	*ret = e;
 	return 0;
 }

@@ -275,6 +275,40 @@ static void test_many_threads(void **state)
 	finish(&s);
 }
 
+static void outcome_back(const struct transcript *t, struct str outcome, size_t *bytes)
+{
+	struct episode back, e = { .outcome = outcome, .notes = buf_str(&t->data) };
+	char room[400];
+	struct str rest = str_of(room, entry_put(&e, room)), payload;
+
+	*bytes = rest.n;
+	assert_true(*bytes <= entry_bytes_max(&e));
+	assert_true(entry_next(&rest, &payload));
+	assert_int_equal(entry_read(payload, &back), 0);
+	assert_str(back.outcome, outcome);
+	assert_str(back.notes, buf_str(&t->data));
+}
+
+/* An outcome that is the last note is on disk once; any other is kept as it is. */
+static void test_outcome_as_last_note(void **state)
+{
+	const struct str reply = STR("250 2.0.0 stored, queued as 1K0ZXSJG27T00");
+	CLEANUP(transcript_done) struct transcript t = { 0 };
+	size_t once, twice;
+
+	(void)state;
+	outcome_back(&t, reply, &once);
+	transcript_note(&t, NOTE_SERVER, 7, STR("354 go ahead"));
+	transcript_note(&t, NOTE_SERVER, 8, reply);
+	outcome_back(&t, reply, &once);
+	outcome_back(&t, STR("250 2.0.0 stored, queued as 1K0ZXSJG27T01"), &twice);
+	assert_int_equal(twice - once, reply.n - 1);
+	outcome_back(&t, STR(""), &once);
+	transcript_note(&t, NOTE_CLOSE, 9, STR(""));
+	outcome_back(&t, STR(""), &once);
+	outcome_back(&t, reply, &once);
+}
+
 /* Every prefix and every changed byte of an entry: nothing is read that was not written.
  */
 static void test_entry_damage(void **state)
@@ -320,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_damage_costs_one_entry),
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_many_threads),
+		cmocka_unit_test(test_outcome_as_last_note),
 		cmocka_unit_test(test_entry_damage),
 	};
 

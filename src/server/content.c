@@ -194,8 +194,8 @@ static CO struct smtp_reply store(struct session *s)
 	spool_id_text(id, id_text);
 	log_message(s, "message_stored", id, REPLY(250, 2, 0, 0, ""));
 	transcript_notef(&s->note, NOTE_RESULT, session_wall_us(s),
-			 "stored as %s: %llu bytes, %zu recipients", id_text,
-			 (unsigned long long)t->bytes, envelope.rcpt_count);
+			 "stored for %zu recipient%s", envelope.rcpt_count,
+			 envelope.rcpt_count == 1 ? "" : "s");
 	return session_text(s, REPLY(250, 2, 0, 0, ""), "stored, queued as %s", id_text);
 }
 

@@ -1,8 +1,9 @@
 /*
- * The committer: takes whatever has queued up while the previous flush ran (no timer, no
- * minimum), writes it in one run, flushes once, wakes everybody. States and removals
- * ride along; alone they are flushed after IDLE_FLUSH_US. They stay in memory until
- * flushed, so a failing disk cannot lose them while the process lives.
+ * The committer: takes whatever has queued up while the previous flush ran (with many
+ * sessions under way it waits a moment for more, see committer_gather), writes it in one
+ * run, flushes once, wakes everybody. States and removals ride along; alone they are
+ * flushed after IDLE_FLUSH_US. They stay in memory until flushed, so a failing disk
+ * cannot lose them while the process lives.
  */
 #include <limits.h>
 #include <string.h>
@@ -15,6 +16,10 @@
 enum {
 	IDLE_FLUSH_US = 50000,
 	BACKOFF_US_MOST = 5000000,
+	GATHER_US = 3000,     /* the most that anybody waits for others; */
+	GATHER_STEP_US = 400, /* not longer than this without one more, */
+	GATHER_JOBS = 64,     /* nor for more than these, */
+	GATHER_SERVED = 4,    /* and not after a flush for fewer */
 };
 
 void job_free(struct job *j)
@@ -35,6 +40,7 @@ void store_enqueue(struct store *st, struct job *j)
 {
 	j->record.lsn = ++st->lsn;
 	list_push_back(&st->queue, &j->node);
+	st->queued += j->ticket != NULL;
 	if (j->kind == JOB_STATE) {
 		map_insert(&st->pending, &j->pending, j->record.id);
 		st->state_bytes += j->bytes.n;
@@ -494,13 +500,45 @@ static void refuse_waiting(struct store *st)
 		job_refuse(st, LIST_ITEM(it, struct job, node), st->error);
 }
 
+/* Lock held. */
+static void committer_sleep(struct store *st, int64_t until_us)
+{
+	struct timespec t = { .tv_sec = until_us / USEC_PER_SEC,
+			      .tv_nsec = until_us % USEC_PER_SEC * 1000 };
+
+	if (until_us == INT64_MAX)
+		pthread_cond_wait(&st->committer_wake, &st->index.lock);
+	else
+		pthread_cond_timedwait(&st->committer_wake, &st->index.lock, &t);
+}
+
+/*
+ * A flush serves any number of sessions, and where many are under way the next ones end
+ * within a fraction of a millisecond. So after a flush that served several, wait while
+ * there are messages under way and more of them keep ending. A session alone, or a few,
+ * never wait. Lock held.
+ */
+static void committer_gather(struct store *st)
+{
+	int64_t now = store_now_us(), until = now + GATHER_US;
+	size_t before = 0;
+
+	if (st->served < GATHER_SERVED)
+		return;
+	while (st->queued > before && st->queued < GATHER_JOBS &&
+	       st->queued < atomic_load(&st->drafts) && now < until && !st->stop) {
+		before = st->queued;
+		committer_sleep(st, now + GATHER_STEP_US);
+		now = store_now_us();
+	}
+}
+
 /* Sleep until there is work. Lock held. False: stop. */
 static bool committer_wait(struct store *st)
 {
 	for (;;) {
 		bool ready = !list_empty(&st->queue);
 		int64_t now = store_now_us(), until = INT64_MAX;
-		struct timespec t;
 
 		if (ready && (!st->error || now >= st->retry_at_us))
 			return true;
@@ -516,13 +554,7 @@ static bool committer_wait(struct store *st)
 		if (st->stop)
 			return false;
 		st->committer_sleeps = true;
-		if (until == INT64_MAX) {
-			pthread_cond_wait(&st->committer_wake, &st->index.lock);
-		} else {
-			t.tv_sec = until / USEC_PER_SEC;
-			t.tv_nsec = until % USEC_PER_SEC * 1000;
-			pthread_cond_timedwait(&st->committer_wake, &st->index.lock, &t);
-		}
+		committer_sleep(st, until);
 		st->committer_sleeps = false;
 	}
 }
@@ -536,14 +568,19 @@ void *committer_main(void *arg)
 	mem_thread_begin();
 	pthread_mutex_lock(&st->index.lock);
 	while (committer_wait(st)) {
+		committer_gather(st);
+		st->served = st->queued;
+		st->queued = 0;
 		st->busy_since_us = store_now_us();
 		if (!st->error || st->busy_since_us >= st->retry_at_us)
 			list_splice(&batch, &st->queue);
-		LIST_EACH(
-			it,
-			&batch) /* those whom nobody waits for any more are not written */
-			if (!LIST_ITEM(it, struct job, node)->ticket)
-				job_refuse(st, LIST_ITEM(it, struct job, node), 0);
+		/* Those whom nobody waits for any more are not written. */
+		LIST_EACH(it, &batch) {
+			struct job *j = LIST_ITEM(it, struct job, node);
+
+			if (!j->ticket)
+				job_refuse(st, j, 0);
+		}
 		pthread_mutex_unlock(&st->index.lock);
 		if (list_empty(&batch))
 			(void)run_flush(st, &batch);

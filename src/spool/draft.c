@@ -107,6 +107,7 @@ static void draft_drop(struct store *st, struct log_draft *d, bool file_too)
 		d->left = true;
 		return;
 	}
+	atomic_fetch_sub(&st->drafts, 1);
 	blocks_give(st, d);
 	buf_done(&d->job.bytes);
 	mem_free(d->item);
@@ -162,6 +163,7 @@ CO int store_create(struct spool *s, unsigned shard, struct draft **ret)
 	(void)index_shard(&st->index, shard);
 	d->draft.id = index_id_new(&st->index, shard, loop_wall_us());
 	pthread_mutex_unlock(&st->index.lock);
+	atomic_fetch_add(&st->drafts, 1);
 	*ret = &d->draft;
 	return 0;
 }
@@ -362,6 +364,7 @@ void store_orphan_free(struct store *st, struct job *j, bool file_too)
 {
 	struct log_draft *d = CONTAINER_OF(j, struct log_draft, job);
 
+	atomic_fetch_sub(&st->drafts, 1);
 	while (d->first) { /* not to the stock, which is the loop's */
 		struct block *b = d->first;
 

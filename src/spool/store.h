@@ -92,9 +92,9 @@ struct store {
 	struct index index;
 	struct disk *disk;
 	struct pool *pool;
-	struct spool_log_options options; /* defaults filled in; path is not kept */
-	struct stock *stocks;             /* per shard, for its loop only */
-	atomic_size_t draft_bytes;
+	struct spool_log_options options;  /* defaults filled in; path is not kept */
+	struct stock *stocks;              /* per shard, for its loop only */
+	atomic_size_t draft_bytes, drafts; /* under way, those being committed too */
 	_Atomic int64_t free_bytes, free_asked_us;
 
 	struct gather gather; /* the committer's */
@@ -111,6 +111,8 @@ struct store {
 	bool quiet;            /* the caller tells what is wrong; likewise */
 	bool damaged_too;      /* read what is there; see inspect.h */
 	struct list queue;     /* jobs to write */
+	size_t queued;         /* of them, those who wait for the flush came last */
+	size_t served;         /* who waited for the flush before */
 	struct list unflushed; /* STATE and REMOVE jobs, written */
 	int64_t unflushed_since_us;
 	struct map pending;
