@@ -83,8 +83,9 @@ struct leaf {
 	struct mime_parser *child;    /* reads what base64 gave */
 	struct mime_parser *child_qp; /* reads what quoted-printable gave */
 	struct mime_tnef *tnef;
-	bool tail;   /* text follows the end of base64, as lists append it */
-	bool looked; /* at the first decoded bytes */
+	bool tail;               /* text follows the end of base64, as lists append it */
+	bool looked;             /* at the first decoded bytes */
+	struct view *shape_view; /* base64 that nobody declared, as long as it runs */
 	char shape_line[80];
 	uint8_t shape_n;
 };

@@ -279,7 +279,7 @@ static bool shape_fits(const struct leaf *l)
 }
 
 /* Quietly: it ends with the first line that does not fit, and nothing is told of that. */
-static void shape_begin(struct mime_parser *p, struct leaf *l, struct str rest)
+static void shape_begin(struct mime_parser *p, struct leaf *l)
 {
 	struct view *v;
 
@@ -293,28 +293,37 @@ static void shape_begin(struct mime_parser *p, struct leaf *l, struct str rest)
 	v->u.base64.rule = BASE64_STOP_JUNK;
 	l->looked = false;
 	base64_feed(p, l, v, str_of(l->shape_line, l->shape_n));
-	base64_feed(p, l, v, rest);
+	l->shape_view = v;
 }
 
-static bool shape_running(const struct leaf *l)
+/* A line of the view that runs, or what there is of it. */
+static void shape_go_on(struct mime_parser *p, struct leaf *l, struct str *s)
 {
-	for (size_t i = 0; i < l->view_count; i++)
-		if (l->views[i]->live && l->views[i]->decoder == MIME_BASE64 &&
-		    !l->views[i]->u.base64.ended)
-			return true;
-	return false;
+	size_t n = mime_line_bytes(*s);
+
+	n = n ? n : 1;
+	base64_feed(p, l, l->shape_view, str_sub(*s, 0, n));
+	*s = str_skip(*s, n);
+	if (l->shape_view->u.base64.ended) {
+		l->shape_view = NULL;
+		l->shape_n = UINT8_MAX; /* up to the end of this line */
+	}
 }
 
 static void shape_feed(struct mime_parser *p, struct leaf *l, struct str s)
 {
-	while (s.n && l->shape < SHAPE_TRIES_MAX && !shape_running(l)) {
+	while (s.n && (l->shape_view || l->shape < SHAPE_TRIES_MAX)) {
 		char c = s.p[0];
 		bool end = c == '\n' || c == '\r';
 
+		if (l->shape_view) {
+			shape_go_on(p, l, &s);
+			continue;
+		}
 		if ((end || l->shape_n == sizeof(l->shape_line)) && shape_fits(l)) {
-			shape_begin(p, l, s);
+			shape_begin(p, l);
 			l->shape_n = UINT8_MAX;
-			return;
+			continue;
 		}
 		if (end) {
 			l->shape_n = 0;
@@ -339,7 +348,7 @@ static void leaf_feed(struct mime_parser *p, struct leaf *l, struct str s)
 	for (size_t i = 0; i < views; i++) {
 		struct view *v = l->views[i];
 
-		if (!v->live)
+		if (!v->live || v == l->shape_view)
 			continue;
 		if (v->decoder == MIME_BASE64)
 			base64_feed(p, l, v, s);
@@ -509,6 +518,7 @@ struct leaf *leaf_fork(struct mime_parser *p, struct leaf *from)
 	*l = *from;
 	l->part = part;
 	l->again = true;
+	l->shape_view = NULL;
 	l->view_count = 0;
 	l->embed = l->embed_qp = NULL;
 	l->child = l->child_qp = NULL;
