@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "mime/parse.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
 #include "smtp/ext.h"
@@ -128,6 +129,30 @@ static void run_reply_parse(const struct work *w)
 	sink += smtp_reply_parse(&p, w->in, &r) == 1 ? r.code : 0;
 }
 
+static void run_mime(const struct work *w)
+{
+	static const struct mime_visitor deaf;
+	struct mime_parser *p = mime_parser_new(&deaf, NULL);
+
+	assert(p);
+	mime_parser_feed(p, w->in);
+	mime_parser_finish(p);
+	sink += mime_parser_findings(p, MIME_ODD);
+	mime_parser_free(p);
+}
+
+/* A head, and n bytes of lines in the alphabet of base64. */
+static struct str attachment(size_t n, const char *head)
+{
+	struct buf b = { 0 };
+
+	buf_printf(&b, "%s\r\n", head);
+	for (size_t i = 0; i < n; i++)
+		buf_add_c(&b, i % 78 < 76 ? (char)('a' + i % 25) : "\r\n"[i % 78 - 76]);
+	assert(!b.err);
+	return buf_str(&b); /* kept to the end */
+}
+
 /* Lines of ordinary length; with dots, every tenth begins with two. */
 static struct str text(size_t n, bool dots, bool end)
 {
@@ -156,6 +181,10 @@ int main(void)
 		{ "watch 4 KiB", run_watch, text(4096, false, false) },
 		{ "stuff 4 KiB", run_stuff, text(4096, false, false) },
 		{ "stuff 4 KiB, 1/10 dots", run_stuff, text(4096, true, false) },
+		{ "mime text 64 KiB", run_mime, attachment(65536, "From: a\r\n") },
+		{ "mime base64 64 KiB", run_mime,
+		  attachment(65536, "Content-Transfer-Encoding: base64\r\n") },
+		{ "mime text 1 MiB", run_mime, attachment(1 << 20, "From: a\r\n") },
 		{ "command QUIT", run_command, STR("QUIT") },
 		{ "MAIL with SIZE, BODY", run_mail,
 		  STR("MAIL FROM:<sender.name@mail.example.org> SIZE=4096 "
