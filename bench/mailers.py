@@ -5,6 +5,7 @@ measure something else: limits of connections are lifted, waits that slow down a
 and look-ups in the DNS are off, and there is no syslog.
 """
 import os
+import time
 
 from jail import Jail
 from servers import Server
@@ -31,6 +32,7 @@ class Mailer(Server):
     def launch(self, next_port):
         self.jail = Jail(self.dir, self.tree, self.users)
         self.prepare(next_port)
+        self.began = time.monotonic()
         self.jail.start([*self.strace("/var/tmp/strace", bpf=self.name != "Exim"),
                          *self.command()])
         return self.jail.process.pid

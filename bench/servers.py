@@ -53,11 +53,12 @@ class Server:
         self.port = self.meter = self.mode = None
         self.traced = False
         self.start_ms = 0.0
+        self.began = 0.0  # when the program was run: what lay there before is removed by then
 
     def start(self, mode, next_port=0, traced=False):
         """Until it says 220."""
         self.mode, self.traced, self.port = mode, traced, free_port()
-        began = time.monotonic()
+        self.began = time.monotonic()
         try:
             pid = self.launch(next_port)
             until(lambda: self.ended() or (answers(self.port) and self.ready()),
@@ -68,7 +69,7 @@ class Server:
         if self.ended():
             self.stop()
             raise CannotStart(self.last_words())
-        self.start_ms = (time.monotonic() - began) * 1e3
+        self.start_ms = (time.monotonic() - self.began) * 1e3
         self.meter = Meter(self.name, pid)
         return self
 
@@ -117,6 +118,7 @@ class Process(Server):
     def spawn(self, command):
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(os.path.join(self.dir, "var", "tmp"))
+        self.began = time.monotonic()
         with open(os.path.join(self.dir, "log"), "wb") as log:
             self.process = subprocess.Popen(
                 [*WITH_US, *self.strace(self.trace_path()), *command], stdin=subprocess.DEVNULL,
@@ -222,6 +224,7 @@ limits {{ connections_per_address = 0 }}
                 self.held.own(os.path.join(self.dir, name))
         self.held.port = self.port
         self.held.write_conf(self.conf(next_port))
+        self.began = time.monotonic()
         self.held.start()
         return self.held.process.pid
 

@@ -16,7 +16,7 @@
 enum {
 	IDLE_FLUSH_US = 50000,
 	BACKOFF_US_MOST = 5000000,
-	GATHER_US = 3000,     /* the most that anybody waits for others; */
+	GATHER_US = 4000,     /* the most that anybody waits for others; */
 	GATHER_STEP_US = 400, /* not longer than this without one more, */
 	GATHER_JOBS = 64,     /* nor for more than these, */
 	GATHER_SERVED = 4,    /* and not after a flush for fewer */
@@ -515,8 +515,8 @@ static void committer_sleep(struct store *st, int64_t until_us)
 /*
  * A flush serves any number of sessions, and where many are under way the next ones end
  * within a fraction of a millisecond. So after a flush that served several, wait while
- * there are messages under way and more of them keep ending. A session alone, or a few,
- * never wait. Lock held.
+ * more keep ending, until half of those under way wait: the other half goes on while the
+ * disk works. A session alone, or a few, never wait. Lock held.
  */
 static void committer_gather(struct store *st)
 {
@@ -526,7 +526,7 @@ static void committer_gather(struct store *st)
 	if (st->served < GATHER_SERVED)
 		return;
 	while (st->queued > before && st->queued < GATHER_JOBS &&
-	       st->queued < atomic_load(&st->drafts) && now < until && !st->stop) {
+	       st->queued * 2 < atomic_load(&st->drafts) && now < until && !st->stop) {
 		before = st->queued;
 		committer_sleep(st, now + GATHER_STEP_US);
 		now = store_now_us();
