@@ -13,7 +13,7 @@ import time
 
 import server as postern_server
 from measure import RAW, Meter
-from server import TOP, free_port
+from server import TOP, answers, free_port
 from waiting import TooLate, until
 
 START_SECONDS_MAX = 30
@@ -23,15 +23,6 @@ FLUSH_CALLS = "trace=fsync,fdatasync,sync,syncfs,sync_file_range,msync"
 
 class CannotStart(RuntimeError):
     pass
-
-
-def answers(port):
-    try:
-        with socket.create_connection(("127.0.0.1", port), 5) as s:
-            s.settimeout(5)
-            return s.recv(3) == b"220"
-    except OSError:
-        return False
 
 
 def count_files(path):
@@ -219,6 +210,7 @@ limits {{ connections_per_address = 0 }}
         if not self.keep:
             shutil.rmtree(self.dir, ignore_errors=True)
             self.held = postern_server.Postern(self.place, self.name)
+            self.held.before = WITH_US
             for name in ("var", "var/mail", "var/tmp"):
                 os.mkdir(os.path.join(self.dir, name))
                 self.held.own(os.path.join(self.dir, name))

@@ -59,22 +59,12 @@ static CO void second_run(void *arg)
 	pool_free(pool);
 }
 
-static void run(struct two_runs *t, co_fn *fn, int64_t wall_us)
-{
-	struct loop_options o = { .virtual_clock = true, .virtual_wall_us = wall_us };
-	struct loop *l = loop_new(&o);
-
-	assert_non_null(l);
-	assert_int_equal(loop_run(l, fn, t), 0);
-	loop_free(l);
-}
-
 static void both(int64_t first_us, int64_t second_us, int64_t wait_us)
 {
 	struct two_runs t = { .disk = disk_mem_new(), .wait_us = wait_us };
 
-	run(&t, first_run, first_us);
-	run(&t, second_run, second_us);
+	conformance_loop(first_run, &t, first_us);
+	conformance_loop(second_run, &t, second_us);
 	disk_mem_free(t.disk);
 }
 

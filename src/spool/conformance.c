@@ -10,6 +10,18 @@ struct scene {
 	struct spool *spool;
 };
 
+void conformance_loop(co_fn *fn, void *arg, int64_t wall_us)
+{
+	struct loop_options o = { .virtual_clock = true, .virtual_wall_us = wall_us };
+	struct loop *l = loop_new(&o);
+	int rc;
+
+	assert(l);
+	rc = loop_run(l, fn, arg);
+	assert(rc == 0);
+	loop_free(l);
+}
+
 static void content_fill(char *p, size_t n, uint64_t at, unsigned seed)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -19,6 +19,10 @@ CO void conformance_run(const struct conformance *c);
 
 /* Helpers, also for tests of one backend. */
 
+/* Run fn(arg) as a coroutine, on a loop of its own with a virtual clock that begins at
+ * wall_us, until nothing is left to run. */
+void conformance_loop(co_fn *fn, void *arg, int64_t wall_us);
+
 /*
  * Commit n bytes that are a function of the seed. 0 or -E…; *ret also when it was
  * refused.

@@ -268,13 +268,7 @@ static CO void nothing_left_body(void *arg)
 
 static void run(co_fn *fn)
 {
-	struct loop_options o = { .virtual_clock = true,
-				  .virtual_wall_us = INT64_C(1795500000) * USEC_PER_SEC };
-	struct loop *l = loop_new(&o);
-
-	assert_non_null(l);
-	assert_int_equal(loop_run(l, fn, NULL), 0);
-	loop_free(l);
+	conformance_loop(fn, NULL, INT64_C(1795500000) * USEC_PER_SEC);
 }
 
 static void who_waits_is_told_in_time(void **state)

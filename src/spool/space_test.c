@@ -262,21 +262,16 @@ static CO void day(void *arg)
 
 static void test_day(void **state)
 {
-	struct loop_options lo = { .virtual_clock = true,
-				   .virtual_wall_us = INT64_C(1800000000000000) };
 	struct day d = { .seed = 1 };
-	struct loop *l = loop_new(&lo);
 
 	(void)state;
 	d.pool = pool_new(2);
 	d.disk = disk_mem_new();
-	assert_non_null(l);
 	assert_non_null(d.pool);
 	assert_non_null(d.disk);
-	assert_int_equal(loop_run(l, day, &d), 0);
+	conformance_loop(day, &d, INT64_C(1800000000000000));
 	disk_mem_free(d.disk);
 	pool_free(d.pool);
-	loop_free(l);
 }
 
 int main(void)

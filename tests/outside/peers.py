@@ -5,12 +5,11 @@ import pwd
 import grp
 import shutil
 import signal
-import socket
 import subprocess
 
 import pytest
 
-from server import TOP, free_port
+from server import TOP, answers, free_port
 from waiting import until
 
 READY_SECONDS_MAX = 30
@@ -23,15 +22,6 @@ def program(package, name):
     if done.returncode:
         pytest.skip(f"{name}: {done.stderr.strip().splitlines()[-1]}")
     return os.path.join(done.stdout.strip(), name)
-
-
-def answers(port):
-    try:
-        with socket.create_connection(("127.0.0.1", port), 5) as s:
-            s.settimeout(5)
-            return s.recv(3) == b"220"
-    except OSError:
-        return False
 
 
 class Sink:

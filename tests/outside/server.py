@@ -28,6 +28,16 @@ def free_port():
         return s.getsockname()[1]
 
 
+def answers(port):
+    """Somebody on this port says 220."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as s:
+            s.settimeout(5)
+            return s.recv(3) == b"220"
+    except OSError:
+        return False
+
+
 def unprivileged():
     """Popen arguments that make a child of root a user without rights."""
     if os.geteuid() != 0:

@@ -13,6 +13,9 @@ from test_service import accepts, answers, family
 from waiting import until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to begin with")
+needs_mounts = pytest.mark.skipif(
+    subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0,
+    reason="needs a mount namespace of its own")
 DISK_BYTES = 24 << 20
 LONELY_USER = 64999  # nobody else has processes of this user
 PROCESSES_MAX = 100  # and threads
@@ -61,7 +64,7 @@ class FullDisk:
         os.remove(self.path())
 
 
-@needs_root
+@needs_mounts
 @pytest.mark.parametrize("free_space", ["0", "4M"])
 def test_full_disk(new_postern, free_space):
     postern = new_postern(as_root=True, more=SMALL_SPOOL)
@@ -88,7 +91,7 @@ def test_full_disk(new_postern, free_space):
     postern.wait_delivered(taken + 1)
 
 
-@needs_root
+@needs_mounts
 def test_full_disk_at_start(new_postern):
     """It starts, says why it takes nothing, and takes mail as soon as there is some room."""
     postern = new_postern(as_root=True, more=SMALL_SPOOL)
