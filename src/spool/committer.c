@@ -1,6 +1,6 @@
 /*
  * The committer: takes whatever has queued up while the previous flush ran (with many
- * sessions under way it waits a moment for more, see committer_gather), writes it in one
+ * sessions under way it waits a moment for more, see committer_delay), writes it in one
  * run, flushes once, wakes everybody. States and removals ride along; alone they are
  * flushed after IDLE_FLUSH_US. They stay in memory until flushed, so a failing disk
  * cannot lose them while the process lives.
@@ -16,10 +16,10 @@
 enum {
 	IDLE_FLUSH_US = 50000,
 	BACKOFF_US_MOST = 5000000,
-	GATHER_US = 4000,     /* the most that anybody waits for others; */
-	GATHER_STEP_US = 400, /* not longer than this without one more, */
-	GATHER_JOBS = 64,     /* nor for more than these, */
-	GATHER_SERVED = 4,    /* and not after a flush for fewer */
+	DELAY_US = 4000,     /* the most that anybody waits for others; */
+	DELAY_STEP_US = 400, /* not longer than this without one more, */
+	DELAY_JOBS = 64,     /* nor for more than these, */
+	DELAY_SERVED = 4,    /* and not after a flush for fewer */
 };
 
 void job_free(struct job *j)
@@ -518,17 +518,17 @@ static void committer_sleep(struct store *st, int64_t until_us)
  * more keep ending, until half of those under way wait: the other half goes on while the
  * disk works. A session alone, or a few, never wait. Lock held.
  */
-static void committer_gather(struct store *st)
+static void committer_delay(struct store *st)
 {
-	int64_t now = store_now_us(), until = now + GATHER_US;
+	int64_t now = store_now_us(), until = now + DELAY_US;
 	size_t before = 0;
 
-	if (st->served < GATHER_SERVED)
+	if (st->served < DELAY_SERVED)
 		return;
-	while (st->queued > before && st->queued < GATHER_JOBS &&
+	while (st->queued > before && st->queued < DELAY_JOBS &&
 	       st->queued * 2 < atomic_load(&st->drafts) && now < until && !st->stop) {
 		before = st->queued;
-		committer_sleep(st, now + GATHER_STEP_US);
+		committer_sleep(st, now + DELAY_STEP_US);
 		now = store_now_us();
 	}
 }
@@ -568,7 +568,7 @@ void *committer_main(void *arg)
 	mem_thread_begin();
 	pthread_mutex_lock(&st->index.lock);
 	while (committer_wait(st)) {
-		committer_gather(st);
+		committer_delay(st);
 		st->served = st->queued;
 		st->queued = 0;
 		st->busy_since_us = store_now_us();
