@@ -11,6 +11,7 @@
 #include "app/crew.h"
 #include "app/local_ask.h"
 #include "app/wire.h"
+#include "base/fmt.h"
 #include "base/mem.h"
 #include "log/log.h"
 
@@ -106,7 +107,10 @@ static void open_record(struct worker *w)
 static void *crew_thread(void *arg)
 {
 	struct crew *c = arg;
+	char name[16]; /* with its NUL, what the kernel keeps */
 
+	(void)fmt_text(name, sizeof(name), "loop %u", c->shard);
+	(void)pthread_setname_np(pthread_self(), name);
 	if (loop_run(c->loop, crew_run, c) < 0) {
 		log_text(LOG_ERROR, "loop_not_started", -ENOMEM, "loop %u", c->shard);
 		log_flush();

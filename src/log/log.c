@@ -321,6 +321,7 @@ static void *writer(void *unused)
 {
 	bool last = false;
 
+	(void)pthread_setname_np(pthread_self(), "log");
 	pthread_mutex_lock(&the_log.lock);
 	while (!last) {
 		uint64_t lost;

@@ -182,6 +182,7 @@ static void *writer(void *arg)
 {
 	struct record *r = arg;
 
+	(void)pthread_setname_np(pthread_self(), "record");
 	pthread_mutex_lock(&r->lock);
 	for (;;) {
 		struct buf full;

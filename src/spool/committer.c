@@ -45,7 +45,7 @@ void store_enqueue(struct store *st, struct job *j)
 		map_insert(&st->pending, &j->pending, j->record.id);
 		st->state_bytes += j->bytes.n;
 	}
-	if (st->committer_sleeps) {
+	if (st->committer_sleeps && st->queued >= st->enough) {
 		st->committer_sleeps = false;
 		pthread_cond_signal(&st->committer_wake);
 	}
@@ -515,7 +515,7 @@ static void committer_sleep(struct store *st, int64_t until_us)
 /*
  * A flush serves any number of sessions, and where many are under way the next ones end
  * within a fraction of a millisecond. So after a flush that served several, wait while
- * more keep ending, until half of those under way wait: the other half goes on while the
+ * more keep ending, until two thirds of those under way wait: the others go on while the
  * disk works. A session alone, or a few, never wait. Lock held.
  */
 static void committer_delay(struct store *st)
@@ -525,12 +525,19 @@ static void committer_delay(struct store *st)
 
 	if (st->served < DELAY_SERVED)
 		return;
-	while (st->queued > before && st->queued < DELAY_JOBS &&
-	       st->queued * 2 < atomic_load(&st->drafts) && now < until && !st->stop) {
+	while (st->queued > before && now < until && !st->stop) {
+		st->enough = (atomic_load(&st->drafts) * 2 + 2) / 3;
+		if (st->enough > DELAY_JOBS)
+			st->enough = DELAY_JOBS;
+		if (st->queued >= st->enough)
+			break;
 		before = st->queued;
+		st->committer_sleeps = true;
 		committer_sleep(st, now + DELAY_STEP_US);
+		st->committer_sleeps = false;
 		now = store_now_us();
 	}
+	st->enough = 0;
 }
 
 /* Sleep until there is work. Lock held. False: stop. */
@@ -564,6 +571,7 @@ void *committer_main(void *arg)
 	struct store *st = arg;
 	struct list batch;
 
+	(void)pthread_setname_np(pthread_self(), "commit");
 	list_init(&batch);
 	mem_thread_begin();
 	pthread_mutex_lock(&st->index.lock);

@@ -512,6 +512,7 @@ void *keeper_main(void *arg)
 	int told = 0;
 
 	list_init(&trash);
+	(void)pthread_setname_np(pthread_self(), "keep");
 	mem_thread_begin();
 	pthread_mutex_lock(&st->index.lock);
 	while (!st->stop) {

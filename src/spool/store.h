@@ -112,6 +112,7 @@ struct store {
 	bool damaged_too;      /* read what is there; see inspect.h */
 	struct list queue;     /* jobs to write */
 	size_t queued;         /* of them, those who wait for the flush came last */
+	size_t enough;         /* of them to wake the committer; 0: any job */
 	size_t served;         /* who waited for the flush before */
 	struct list unflushed; /* STATE and REMOVE jobs, written */
 	int64_t unflushed_since_us;

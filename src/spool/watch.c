@@ -70,6 +70,7 @@ void *watch_main(void *arg)
 	int64_t until;
 	struct timespec t;
 
+	(void)pthread_setname_np(pthread_self(), "watch");
 	pthread_mutex_lock(&st->index.lock);
 	while (!st->stop) {
 		until = store_now_us() + st->options.commit_us / LOOKS;
