@@ -2,12 +2,13 @@
  * A load of mail: one thread, one epoll, as little work per message as can be. Bounded in
  * messages and in seconds, whatever the server does.
  *
- *	load -p PORT [-k one|kept|pipelined] [-s SESSIONS] [-m MESSAGES] [-t SECONDS]
+ *	load -p PORT [-k one|kept|grouped|pipelined] [-s SESSIONS] [-m MESSAGES] [-t SECONDS]
  *	     [-l BYTES] [-f SENDER] [-r RECIPIENT] [-a ADDRESSES]
  *	load -p PORT -i N | -w N …      N idle, or N slow sessions, until stdin ends
  *
  * one: a connection for each message. kept: connections are kept, each command waits for
- * its reply. pipelined: MAIL, RCPT and DATA in one write, the next of them with the dot.
+ * its reply. grouped: MAIL, RCPT and DATA in one write. pipelined: the next of them with the
+ * dot, too.
  * idle: after the reply to EHLO nothing more. slow: EHLO comes one byte every four
  *seconds. -a: the client's addresses are spread over so many of 127.0.0.0/8, because one
  *address has only 28,000 ports.
@@ -48,8 +49,8 @@ enum {
 enum await { GREETING, EHLO, MAIL, RCPT, DATA, DOT, QUIT, NOTHING };
 static const char first_digit[] = { '2', '2', '2', '2', '3', '2', '2' };
 
-enum mode { ONE, KEPT, PIPELINED, IDLE, SLOW };
-static const char *const mode_names[] = { "one", "kept", "pipelined" };
+enum mode { ONE, KEPT, GROUPED, PIPELINED, IDLE, SLOW };
+static const char *const mode_names[] = { "one", "kept", "grouped", "pipelined" };
 
 struct session {
 	int fd;
@@ -252,7 +253,7 @@ static void message_begin(struct session *s)
 	}
 	load.begun++;
 	s->awaits = MAIL;
-	say(s, load.mode == PIPELINED ? load.texts.group : load.texts.mail);
+	say(s, load.mode >= GROUPED ? load.texts.group : load.texts.mail);
 }
 
 static void say_content(struct session *s)
@@ -277,7 +278,7 @@ static void accepted(struct session *s)
 		s->awaits = s->last ? QUIT : MAIL;
 		return;
 	}
-	if (load.mode == KEPT) {
+	if (load.mode != ONE) {
 		message_begin(s);
 		return;
 	}
@@ -299,7 +300,7 @@ static void session_ready(struct session *s)
 /* The reply that was awaited has come. False: the session is over. */
 static bool answered(struct session *s)
 {
-	bool lockstep = load.mode != PIPELINED;
+	bool lockstep = load.mode < GROUPED;
 
 	switch (s->awaits) {
 	case GREETING:
@@ -497,10 +498,10 @@ static uint64_t number(const char *arg)
 
 static enum mode mode_of(const char *arg)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i <= PIPELINED; i++)
 		if (!strcmp(arg, mode_names[i]))
 			return (enum mode)i;
-	fprintf(stderr, "load: -k one|kept|pipelined\n");
+	fprintf(stderr, "load: -k one|kept|grouped|pipelined\n");
 	exit(64);
 }
 

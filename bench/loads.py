@@ -24,7 +24,11 @@ RATES = [
     ("one-100", "hold", "one message per connection, 100 sessions", {"k": "one", "s": 100}),
     ("one-20", "hold", "one message per connection, 20 sessions", {"k": "one", "s": 20}),
     ("kept", "hold", "kept connections, lock-step, 20 sessions", {"k": "kept", "s": 20}),
-    ("pipelined", "hold", "kept connections, pipelined, 20 sessions",
+    ("kept-100", "hold", "kept connections, lock-step, 100 sessions", {"k": "kept", "s": 100}),
+    ("grouped", "hold", "kept connections, pipelined, 20 sessions", {"k": "grouped", "s": 20}),
+    ("grouped-100", "hold", "kept connections, pipelined, 100 sessions",
+     {"k": "grouped", "s": 100}),
+    ("pipelined", "hold", "kept connections, pipelined beyond the dot, 20 sessions",
      {"k": "pipelined", "s": 20}),
     ("64k", "hold", "64 KiB, one message per connection, 20 sessions",
      {"k": "one", "s": 20, "l": 64 * KIB}),
@@ -110,7 +114,7 @@ def until_arrived(options, server, arrived):
 
 def rate(bench, row, server, number, arrived):
     key, mode, _, options = row
-    if options["k"] == "pipelined" and not server.pipelining:
+    if options["k"] in ("grouped", "pipelined") and not server.pipelining:
         return
     options = {**options, **bench.limits}
 
