@@ -2,16 +2,16 @@
  * A load of mail: one thread, one epoll, as little work per message as can be. Bounded in
  * messages and in seconds, whatever the server does.
  *
- *	load -p PORT [-k one|kept|grouped|pipelined] [-s SESSIONS] [-m MESSAGES] [-t SECONDS]
+ *	load -p PORT [-k one|kept|grouped|pipelined] [-s SESSIONS] [-m MESSAGES] [-t
+ *SECONDS]
  *	     [-l BYTES] [-f SENDER] [-r RECIPIENT] [-a ADDRESSES]
  *	load -p PORT -i N | -w N …      N idle, or N slow sessions, until stdin ends
  *
  * one: a connection for each message. kept: connections are kept, each command waits for
- * its reply. grouped: MAIL, RCPT and DATA in one write. pipelined: the next of them with the
- * dot, too.
- * idle: after the reply to EHLO nothing more. slow: EHLO comes one byte every four
- *seconds. -a: the client's addresses are spread over so many of 127.0.0.0/8, because one
- *address has only 28,000 ports.
+ * its reply. grouped: MAIL, RCPT and DATA in one write. pipelined: the next of them with
+ *the dot, too. idle: after the reply to EHLO nothing more. slow: EHLO comes one byte
+ *every four seconds. -a: the client's addresses are spread over so many of 127.0.0.0/8,
+ *because one address has only 28,000 ports.
  *
  * Prints one line of key=value: times are in microseconds; dot_* from the write of the
  * dot to its 250, session_* from connect to the reply to QUIT. After -t no message is

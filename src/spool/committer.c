@@ -19,6 +19,7 @@ enum {
 	DELAY_US = 4000,     /* the most that anybody waits for others; */
 	DELAY_STEP_US = 400, /* not longer than this without one more, */
 	DELAY_JOBS = 64,     /* nor for more than these, */
+	DELAY_REST = 10,     /* nor for the last of them, */
 	DELAY_SERVED = 4,    /* and not after a flush for fewer */
 };
 
@@ -515,18 +516,20 @@ static void committer_sleep(struct store *st, int64_t until_us)
 /*
  * A flush serves any number of sessions, and where many are under way the next ones end
  * within a fraction of a millisecond. So after a flush that served several, wait while
- * more keep ending, until two thirds of those under way wait: the others go on while the
- * disk works. A session alone, or a few, never wait. Lock held.
+ * more keep ending, until all of those under way wait but half, or DELAY_REST: these go
+ * on while the disk works, and there is time for no more of them. A session alone, or a
+ * few, never wait. Lock held.
  */
 static void committer_delay(struct store *st)
 {
 	int64_t now = store_now_us(), until = now + DELAY_US;
-	size_t before = 0;
+	size_t before = 0, drafts;
 
 	if (st->served < DELAY_SERVED)
 		return;
 	while (st->queued > before && now < until && !st->stop) {
-		st->enough = (atomic_load(&st->drafts) * 2 + 2) / 3;
+		drafts = atomic_load(&st->drafts);
+		st->enough = drafts - (drafts / 2 < DELAY_REST ? drafts / 2 : DELAY_REST);
 		if (st->enough > DELAY_JOBS)
 			st->enough = DELAY_JOBS;
 		if (st->queued >= st->enough)
