@@ -109,6 +109,43 @@ def test_full_disk_at_start(new_postern):
     postern.wait_delivered(1)
 
 
+def frozen_disk_can_be_had(path):
+    """A file system of its own in a file, which can be frozen: whoever writes hangs."""
+    image = os.path.join(path, "image")
+    script = ('truncate -s 300M "$0" && mkfs.ext4 -q -F "$0" && mkdir -p "$1" && '
+              'mount -o loop "$0" "$1" && fsfreeze -f "$1" && fsfreeze -u "$1"')
+    return subprocess.run(["unshare", "-m", "sh", "-c", script, image, f"{path}/probe"],
+                          capture_output=True, check=False).returncode == 0
+
+
+@needs_mounts
+def test_hanging_disk(new_postern):
+    """451 within the time that is set, the sessions stay; all well as soon as it answers."""
+    postern = new_postern(as_root=True, more=SMALL_SPOOL)
+    if not frozen_disk_can_be_had(postern.dir):
+        pytest.skip("no file system can be mounted from a file and frozen here")
+    spool = os.path.join(postern.dir, "spool")
+    os.makedirs(spool, exist_ok=True)
+    postern.write_conf(postern.conf_text().replace("/spool\"", "/spool\", commit_time = 2s", 1))
+    postern.before = ["unshare", "-m", "sh", "-c", f'mount -o loop "{postern.dir}/image" "$0" && '
+                      'chmod 777 "$0" && exec "$@"', spool]
+    postern.start()
+    assert outcome(postern, 1) == 250
+    inside = f"/proc/{postern.process.pid}/root{spool}"
+    subprocess.run(["fsfreeze", "-f", inside], check=True)
+    try:
+        assert [outcome(postern, n) for n in range(2, 5)] == [451] * 3
+        assert b"event=spool_disk_hangs" in postern.log()
+        with postern.dialogue() as d:  # it talks, whatever the disk does
+            d.say("EHLO me.example.org", 250)
+            d.say("NOOP", 250)
+    finally:
+        subprocess.run(["fsfreeze", "-u", inside], check=True)
+    until(lambda: outcome(postern, 1000) == 250, 60, "mail is taken again")
+    assert b"event=spool_disk_back" in postern.log()
+    postern.wait_delivered(2)  # the first and the last: who was told 451 will send it again
+
+
 @needs_root
 def test_no_processes(new_postern):
     """fork fails: a line in the log, and a worker as soon as there is one to be had."""
