@@ -1,3 +1,4 @@
+#include "mime/name.h"
 #include "mime/inner.h"
 
 #include "base/utf8.h"
@@ -52,9 +53,9 @@ static uint32_t utf8_take(struct str *s)
 }
 
 /* Text with what hides removed and look-alikes folded. */
-static struct str cleaned(struct mime_parser *p, struct str in, bool *hidden)
+static struct str cleaned(struct arena *a, struct str in, bool *hidden)
 {
-	char *out = arena_alloc(&p->head.arena, in.n * 2 + 1);
+	char *out = arena_alloc(a, in.n * 2 + 1);
 	size_t n = 0, blanks = 0;
 
 	while (out && in.n) {
@@ -111,9 +112,9 @@ static struct str as_windows(struct str s, bool *windows)
 	return str_sub(s, 0, n);
 }
 
-static struct str lowered(struct mime_parser *p, struct str s)
+static struct str lowered(struct arena *a, struct str s)
 {
-	struct str out = arena_str(&p->head.arena, s);
+	struct str out = arena_str(a, s);
 	char *at = (char *)(uintptr_t)out.p;
 
 	for (size_t i = 0; i < out.n; i++)
@@ -137,24 +138,34 @@ static struct str shortened(struct mime_parser *p, struct str s)
 	return str_of(out, NAME_BYTES_MAX);
 }
 
-void name_add(struct mime_parser *p, struct mime_name *list, size_t *n, struct str text)
+unsigned mime_name_read(struct arena *a, struct str text, struct mime_name *ret)
 {
-	struct mime_name name = { 0 };
+	struct mime_name name = { .text = text };
 	bool hidden = false, path = false, windows = false;
-	struct str s;
+	struct str s = cleaned(a, text, &hidden);
 	ptrdiff_t dot;
 
-	name.text = shortened(p, str_trim(text));
-	if (!name.text.n)
-		return;
-	s = cleaned(p, name.text, &hidden);
 	while (s.n && (s.p[s.n - 1] == '/' || s.p[s.n - 1] == '\\'))
 		s.n--;
 	s = as_windows(str_trim(without_path(s, &path)), &windows);
 	name.canonical = s;
 	dot = str_rfind(s, '.');
 	if (dot >= 0 && s.n - (size_t)dot - 1 <= EXTENSION_BYTES_MAX)
-		name.extension = lowered(p, str_trim(str_skip(s, (size_t)dot + 1)));
+		name.extension = lowered(a, str_trim(str_skip(s, (size_t)dot + 1)));
+	*ret = name;
+	return (hidden ? NAME_HIDDEN : 0) | (windows ? NAME_WINDOWS : 0) |
+	       (path ? NAME_PATH : 0);
+}
+
+void name_add(struct mime_parser *p, struct mime_name *list, size_t *n, struct str text)
+{
+	struct str s = shortened(p, str_trim(text));
+	struct mime_name name;
+	unsigned odd;
+
+	if (!s.n)
+		return;
+	odd = mime_name_read(&p->head.arena, s, &name);
 	for (size_t i = 0; i < *n; i++)
 		if (str_eq(list[i].text, name.text))
 			return;
@@ -163,11 +174,11 @@ void name_add(struct mime_parser *p, struct mime_name *list, size_t *n, struct s
 		return;
 	}
 	list[(*n)++] = name;
-	if (hidden)
+	if (odd & NAME_HIDDEN)
 		mime_tell(p, MIME_NAME_HIDDEN);
-	if (windows)
+	if (odd & NAME_WINDOWS)
 		mime_tell(p, MIME_NAME_WINDOWS);
-	if (path)
+	if (odd & NAME_PATH)
 		mime_tell(p, MIME_NAME_PATH);
 }
 

@@ -1,0 +1,82 @@
+#include "base/test.h"
+#include "inspect/inspect.h"
+
+static bool told(const struct inspect_report *r, enum inspect_finding_kind kind)
+{
+	for (size_t i = 0; i < r->finding_count; i++)
+		if (r->findings[i].kind == kind)
+			return true;
+	return false;
+}
+
+static void test_eicar_in_a_part(void **state)
+{
+	static const char mail[] =
+		"From: <user@hidden.gov>\r\nMIME-Version: 1.0\r\n"
+		"Content-Type: multipart/mixed; "
+		"boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\n"
+		"Content-Type: application/octet-stream; name=\"a.pdf.exe\"\r\n"
+		"Content-Transfer-Encoding: base64\r\n\r\n"
+		"WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FSLVNUQU5EQVJELUFOVElWSVJVUy1U"
+		"\r\n"
+		"RVNULUZJTEUhJEgrSCo=\r\n--b--\r\n";
+	struct inspect *in = inspect_new();
+	const struct inspect_report *r;
+
+	(void)state;
+	inspect_feed(in, STR(mail));
+	r = inspect_finish(in);
+	assert_int_equal(r->worst, INSPECT_BAD);
+	assert_true(told(r, INSPECT_EICAR));
+	assert_true(told(r, INSPECT_EXECUTABLE_NAME));
+	assert_true(told(r, INSPECT_NAME_DOUBLE));
+	assert_int_equal(r->mime_finding_count, 0);
+	inspect_free(in);
+}
+
+static void test_plain_text_is_nothing(void **state)
+{
+	struct inspect *in = inspect_new();
+	const struct inspect_report *r;
+
+	(void)state;
+	inspect_feed(in, STR("Subject: x\r\n\r\nHello, how are you?\r\n"));
+	r = inspect_finish(in);
+	assert_int_equal(r->worst, INSPECT_NOTE);
+	assert_int_equal(r->finding_count, 0);
+	assert_true(r->object_count > 0);
+	inspect_free(in);
+}
+
+/* Each allocation fails in turn: never a crash, never a clean report. */
+static void test_no_memory(void **state)
+{
+	(void)state;
+	for (long after = 0;; after++) {
+		struct inspect *in;
+		const struct inspect_report *r = NULL;
+
+		mem_fail_on(after, 1000000);
+		in = inspect_new();
+		if (in) {
+			inspect_feed(in, STR("Content-Type: text/plain; "
+					     "name=a.exe\r\n\r\nMZ\r\n"));
+			r = inspect_finish(in);
+			assert_true(r->worst > INSPECT_NOTE);
+		}
+		inspect_free(in);
+		if (mem_fail_off() == 0)
+			return;
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_eicar_in_a_part),
+		cmocka_unit_test(test_plain_text_is_nothing),
+		cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,9 @@
+/* Every reader that there is: a new format is its file and a line in readers.c. */
+#ifndef INSPECT_READERS_H
+#define INSPECT_READERS_H
+
+#include "inspect/scan.h"
+
+extern const struct reader *const readers[]; /* NULL ends it */
+
+#endif
