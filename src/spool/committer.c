@@ -16,8 +16,8 @@
 enum {
 	IDLE_FLUSH_US = 50000,
 	BACKOFF_US_MOST = 5000000,
-	DELAY_US = 4000,     /* the most that anybody waits for others; */
-	DELAY_STEP_US = 400, /* not longer than this without one more, */
+	DELAY_US = 6000,     /* the most that anybody waits for others; */
+	DELAY_STEP_US = 700, /* not longer than this without one more, */
 	DELAY_JOBS = 64,     /* nor for more than these, */
 	DELAY_REST = 10,     /* nor for the last of them, */
 	DELAY_SERVED = 4,    /* and not after a flush for fewer */
@@ -516,9 +516,9 @@ static void committer_sleep(struct store *st, int64_t until_us)
 /*
  * A flush serves any number of sessions, and where many are under way the next ones end
  * within a fraction of a millisecond. So after a flush that served several, wait while
- * more keep ending, until all of those under way wait but half, or DELAY_REST: these go
- * on while the disk works, and there is time for no more of them. A session alone, or a
- * few, never wait. Lock held.
+ * more keep ending, until all of those under way wait but a quarter, or DELAY_REST: these
+ * go on while the disk works, and there is time for no more of them. A session alone, or
+ * a few, never wait. Lock held.
  */
 static void committer_delay(struct store *st)
 {
@@ -529,7 +529,7 @@ static void committer_delay(struct store *st)
 		return;
 	while (st->queued > before && now < until && !st->stop) {
 		drafts = atomic_load(&st->drafts);
-		st->enough = drafts - (drafts / 2 < DELAY_REST ? drafts / 2 : DELAY_REST);
+		st->enough = drafts - (drafts / 4 < DELAY_REST ? drafts / 4 : DELAY_REST);
 		if (st->enough > DELAY_JOBS)
 			st->enough = DELAY_JOBS;
 		if (st->queued >= st->enough)
