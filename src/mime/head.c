@@ -7,6 +7,12 @@ static struct arena *arena_of(struct mime_parser *p)
 	return &p->head.arena;
 }
 
+struct mime_words *head_words(struct mime_parser *p)
+{
+	p->budget->words.arena = &p->head.arena;
+	return &p->budget->words;
+}
+
 void head_begin(struct mime_parser *p, bool keep)
 {
 	struct arena arena = p->head.arena;
@@ -20,7 +26,6 @@ void head_begin(struct mime_parser *p, bool keep)
 	arena.bytes_max = HEAD_BYTES_MAX;
 	memset(&p->head, 0, sizeof(p->head));
 	p->head.arena = arena;
-	p->budget->words.arena = &p->head.arena;
 }
 
 static struct str lower(struct mime_parser *p, struct str s)
@@ -108,7 +113,7 @@ static void boundary_put(struct mime_parser *p, struct str s, bool odd)
 			boundary_one(p, str_sub(s, 0, i));
 		break;
 	}
-	if (mime_words_decode(&p->budget->words, s, &other)) {
+	if (mime_words_decode(head_words(p), s, &other)) {
 		mime_tell(p, MIME_BOUNDARY_EXTENDED);
 		boundary_one(p, str_trim(other));
 	}
@@ -187,7 +192,7 @@ static void type_add(struct mime_parser *p, struct str word)
 			       lower(p, str_sub(first, 0, i)));
 		break;
 	}
-	if (mime_words_decode(&p->budget->words, first, &decoded)) {
+	if (mime_words_decode(head_words(p), first, &decoded)) {
 		mime_tell(p, MIME_TYPE_ODD);
 		(void)list_add(h->types, &h->type_count, TYPES_MAX, lower(p, decoded));
 	}
@@ -350,7 +355,7 @@ static void encoding_value(struct mime_parser *p, struct str value)
 		p->head.encodings |= 1u << MIME_IDENTITY;
 		return;
 	}
-	if (mime_words_decode(&p->budget->words, s, &decoded))
+	if (mime_words_decode(head_words(p), s, &decoded))
 		s = lower(p, decoded);
 	bare = str_trim(mime_comments_removed(s, arena_of(p)));
 	trimmed = bare;
@@ -473,8 +478,7 @@ static void subject_words(struct mime_parser *p, struct str value)
 	struct str decoded;
 
 	p->budget->words.control = false;
-	if (mime_words_decode(&p->budget->words, value, &decoded) &&
-	    p->budget->words.control)
+	if (mime_words_decode(head_words(p), value, &decoded) && p->budget->words.control)
 		mime_tell(p, MIME_WORD_CONTROL); /* M48 */
 	if (p->budget->words.words_left == 0)
 		mime_tell(p, MIME_LIMIT_WORDS);
@@ -524,7 +528,7 @@ void head_field(struct mime_parser *p, struct str raw)
 static void name_put(struct mime_parser *p, struct str s, bool odd)
 {
 	struct head *h = &p->head;
-	struct mime_words *w = &p->budget->words;
+	struct mime_words *w = head_words(p);
 	struct str decoded, percent;
 	ptrdiff_t nul = str_find(s, '\0');
 

@@ -137,7 +137,7 @@ struct budget {
 	uint64_t fed, work;
 	uint32_t parts, views, virtuals, parsers;
 	uint32_t prefix_lines;
-	struct mime_words words; /* its arena is set at each use */
+	struct mime_words words; /* its arena is set by head_words */
 	uint8_t told[MIME_LIMIT + 1][MIME_FINDING_COUNT];
 };
 
@@ -206,6 +206,8 @@ void mime_tell(struct mime_parser *p, enum mime_finding_kind kind);
 void head_begin(struct mime_parser *p, bool keep);
 void head_field(struct mime_parser *p, struct str raw);
 void head_end(struct mime_parser *p);
+/* The decoder of words, which parsers within one another share, made this header's. */
+struct mime_words *head_words(struct mime_parser *p);
 struct str head_field_name(struct str raw, struct str *value); /* empty: no field */
 bool head_has_type(const struct head *h, struct str prefix);
 

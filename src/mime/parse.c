@@ -58,7 +58,6 @@ struct mime_parser *parser_within(struct mime_parser *outer, uint32_t part)
 	p->line_start = true;
 	p->lazy = -1;
 	part_header_begin(p, part, false);
-	p->budget->words.arena = &outer->head.arena;
 	return p;
 }
 

@@ -26,7 +26,7 @@ static void put(const struct pieces_out *out, struct str value, bool odd)
 
 static void put_extended(const struct pieces_out *out, struct str raw, bool odd)
 {
-	struct mime_words *w = &out->p->budget->words;
+	struct mime_words *w = head_words(out->p);
 	struct str text = raw, charset = charset_take(&text), decoded;
 
 	if (mime_percent_decode(w, text, &decoded))
@@ -40,7 +40,7 @@ enum how { AS_MARKED, ALL_CODED, NONE_CODED };
 static void join(const struct pieces_out *out, const struct mime_param *const *order,
 		 size_t n, enum how how)
 {
-	struct mime_words *w = &out->p->budget->words;
+	struct mime_words *w = head_words(out->p);
 	CLEANUP(buf_done) struct buf joined = { .bytes_max = FIELD_BYTES_MAX };
 	struct str charset = STR_NONE;
 
