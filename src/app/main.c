@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "admin/explain_cli.h"
+#include "admin/inspect_cli.h"
 #include "admin/options.h"
 #include "admin/queue_cli.h"
 #include "admin/send_cli.h"
@@ -154,6 +155,7 @@ static const struct {
 	{ "serve", "receive, keep, deliver and relay mail", serve },
 	{ "check", "check a configuration file", check },
 	{ "explain", "show what happened to a message, and why", explain_cli },
+	{ "inspect", "look into message files", inspect_cli },
 	{ "queue", "look at the queue and change it", queue_cli },
 	{ "send", "send a message, showing the dialogue", send_cli },
 	{ "spool", "look into the spool on disk, with or without the server", spool_cli },

@@ -18,10 +18,12 @@ struct part {
 	struct str path;
 	struct str names[NAMES_MAX], types[TYPES_MAX];
 	size_t name_count, type_count;
+	bool looked; /* its names were looked at, with its first view */
 };
 
 struct view {
 	uint32_t id, part;
+	enum mime_decoder decoder;
 	struct buf content;
 	bool truncated;
 	struct view *next;
@@ -129,6 +131,7 @@ static void view_begin(void *ctx, const struct mime_view *view)
 	}
 	v->id = view->id;
 	v->part = view->part;
+	v->decoder = view->decoder;
 	v->next = in->views;
 	in->views = v;
 	if (view->from && from) {
@@ -158,6 +161,13 @@ static void view_free(struct inspect *in, struct view *v)
 	mem_free(v);
 }
 
+static const char *const decoders[MIME_DECODER_COUNT] = {
+	[MIME_IDENTITY] = "identity",   [MIME_BASE64] = "base64",
+	[MIME_QP] = "quoted-printable", [MIME_UUENCODE] = "uuencode",
+	[MIME_YENC] = "yenc",           [MIME_BINHEX] = "binhex",
+	[MIME_TNEF_DATA] = "tnef",      [MIME_CHARSET] = "charset",
+};
+
 static void view_end(void *ctx, const struct mime_view_end *end)
 {
 	struct inspect *in = ctx;
@@ -166,16 +176,20 @@ static void view_end(void *ctx, const struct mime_view_end *end)
 
 	if (!v)
 		return;
-	if (p && !end->same_as && v->content.n)
+	if (p && !end->same_as && v->content.n) {
 		scan_subject(&in->scan, &(struct subject){
 						.path = p->path,
+						.view = decoders[v->decoder],
 						.content = buf_str(&v->content),
 						.names = p->names,
 						.name_count = p->name_count,
+						.names_known = p->looked,
 						.claimed = p->types,
 						.claimed_count = p->type_count,
 						.truncated = v->truncated,
 					});
+		p->looked = true;
+	}
 	view_free(in, v);
 }
 

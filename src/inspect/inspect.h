@@ -18,8 +18,9 @@ enum { INSPECT_HASH_BYTES = 32 };
 struct inspected {
 	uint32_t id, parent; /* from 1; parent 0: the message itself */
 	unsigned depth;
-	struct str path; /* "2.1!a.zip!b.js" */
-	struct str name; /* the best name, may be empty; raw */
+	struct str path;  /* "2.1!a.zip!b.js" */
+	struct str name;  /* the best name, may be empty; raw */
+	const char *view; /* of a part: how it was decoded, "base64"; else NULL */
 	struct type_set types;
 	uint64_t bytes;
 	unsigned char sha256[INSPECT_HASH_BYTES];

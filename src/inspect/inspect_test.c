@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "base/test.h"
 #include "inspect/inspect.h"
 
@@ -11,7 +12,7 @@ static bool told(const struct inspect_report *r, enum inspect_finding_kind kind)
 
 static void test_eicar_in_a_part(void **state)
 {
-	static const char mail[] =
+	static const struct str mail = STR_INIT(
 		"From: <user@hidden.gov>\r\nMIME-Version: 1.0\r\n"
 		"Content-Type: multipart/mixed; "
 		"boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\n"
@@ -19,12 +20,12 @@ static void test_eicar_in_a_part(void **state)
 		"Content-Transfer-Encoding: base64\r\n\r\n"
 		"WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FSLVNUQU5EQVJELUFOVElWSVJVUy1U"
 		"\r\n"
-		"RVNULUZJTEUhJEgrSCo=\r\n--b--\r\n";
+		"RVNULUZJTEUhJEgrSCo=\r\n--b--\r\n");
 	struct inspect *in = inspect_new();
 	const struct inspect_report *r;
 
 	(void)state;
-	inspect_feed(in, STR(mail));
+	inspect_feed(in, mail);
 	r = inspect_finish(in);
 	assert_int_equal(r->worst, INSPECT_BAD);
 	assert_true(told(r, INSPECT_EICAR));

@@ -123,8 +123,18 @@ static bool double_extension(const struct mime_name *name)
 	return false;
 }
 
+static void tell_name(struct scan *s, const struct object *o,
+		      const struct mime_name *name, unsigned odd)
+{
+	tell_class_of_name(s, o, name);
+	if (name->extension.n && double_extension(name))
+		scan_tell(s, o, INSPECT_NAME_DOUBLE, 0, name->text);
+	if (odd & NAME_HIDDEN)
+		scan_tell(s, o, INSPECT_NAME_HIDDEN, 0, name->text);
+}
+
 /* True: one of the names has an extension, and all that have one are harmless. */
-static bool look_at_names(struct scan *s, const struct object *o)
+static bool look_at_names(struct scan *s, const struct object *o, bool tell)
 {
 	bool harmless = false, harmful = false;
 
@@ -133,11 +143,8 @@ static bool look_at_names(struct scan *s, const struct object *o)
 		unsigned odd = mime_name_read(&s->arena, o->names[i], &name);
 		enum inspect_class class = extension_class(name.extension);
 
-		tell_class_of_name(s, o, &name);
-		if (name.extension.n && double_extension(&name))
-			scan_tell(s, o, INSPECT_NAME_DOUBLE, 0, name.text);
-		if (odd & NAME_HIDDEN)
-			scan_tell(s, o, INSPECT_NAME_HIDDEN, 0, name.text);
+		if (tell)
+			tell_name(s, o, &name, odd);
 		harmful = harmful || class != CLASS_NONE;
 		harmless = harmless || (name.extension.n && class == CLASS_NONE);
 	}
@@ -191,7 +198,7 @@ static void look_at_polyglot(struct scan *s, const struct object *o)
 			scan_tell(s, o, INSPECT_POLYGLOT, 0, type_id(seconds[i]));
 }
 
-static void look(struct scan *s, const struct object *o)
+static void look(struct scan *s, const struct object *o, bool names_known)
 {
 	const char *at = memmem(o->content.p, o->content.n, eicar, sizeof(eicar) - 1);
 
@@ -200,7 +207,7 @@ static void look(struct scan *s, const struct object *o)
 			  str_of(at, sizeof(eicar) - 1));
 	if (o->truncated)
 		scan_tell(s, o, INSPECT_TRUNCATED, o->content.n, STR_NONE);
-	look_at_types(s, o, look_at_names(s, o));
+	look_at_types(s, o, look_at_names(s, o, !names_known));
 	look_at_polyglot(s, o);
 	for (size_t i = 0; readers[i]; i++)
 		if (readers[i]->is(o))
@@ -228,6 +235,7 @@ void scan_subject(struct scan *s, const struct subject *subject)
 		.parent = o.parent,
 		.depth = o.depth,
 		.path = o.path,
+		.view = subject->view,
 		.bytes = o.content.n,
 	};
 
@@ -239,7 +247,7 @@ void scan_subject(struct scan *s, const struct subject *subject)
 		kept.name = arena_str(&s->arena, str_sub(o.names[0], 0, SCAN_NAME_MAX));
 	SHA256((const unsigned char *)o.content.p, o.content.n, kept.sha256);
 	s->objects[s->object_count++] = kept;
-	look(s, &o);
+	look(s, &o, subject->names_known);
 }
 
 bool scan_child(struct scan *s, const struct object *o, const struct child *c)

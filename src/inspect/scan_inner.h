@@ -22,6 +22,8 @@ struct subject {
 	uint32_t parent;
 	unsigned depth;
 	struct str path, content;
+	const char *view; /* how a part was decoded; NULL: it was not */
+	bool names_known; /* looked at before: they are not told again */
 	const struct str *names, *claimed;
 	size_t name_count, claimed_count;
 	bool truncated;
