@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -10,13 +9,18 @@
 
 #include "admin/inspect_print.h"
 #include "base/mem.h"
+#include "inspect/inspector.h"
 
 enum {
 	EXIT_CLEAN,
 	EXIT_FINDINGS,
 	EXIT_UNREADABLE,
+};
+
+enum {
 	READ_BYTES = 65536,
-	DIRECTORIES_MAX = 64
+	DIRECTORIES_MAX = 64,
+	SECONDS_MAX = 60, /* for one file */
 };
 
 struct inspect_arguments {
@@ -48,60 +52,80 @@ static const struct option_table table = {
 struct run {
 	const struct cli *cli;
 	struct inspect_arguments args;
+	struct inspector inspector; /* all files go through one, as long as it lives */
 	int code;
 	unsigned depth; /* of directories */
 };
+
+/* What an error of the inspector means to people; NULL: it is one of the system. */
+static const char *trouble(int err)
+{
+	return err == -EPIPE       ? "the process that read it has died"
+	       : err == -ETIMEDOUT ? "the process that read it took too long"
+	       : err == -EBADMSG   ? "the process that read it answered nonsense"
+				   : NULL;
+}
 
 static void unreadable(struct run *r, const char *path, int err)
 {
 	fputs("postern inspect: ", r->cli->err);
 	cli_print(r->cli->err, str_from(path));
-	fprintf(r->cli->err, ": %s\n", strerror(-err));
+	fprintf(r->cli->err, ": %s\n", trouble(err) ? trouble(err) : strerror(-err));
 	r->code = EXIT_UNREADABLE;
 }
 
-/* The whole file into `raw`, or chunk by chunk into `in`. 0 or -errno. */
-static int feed(struct inspect *in, int fd, struct buf *raw)
+/* The whole file to the inspector. 0 or -errno. */
+static int feed(const struct run *r, int fd, int64_t until)
 {
+	enum inspector_frame frame = r->args.raw ? FRAME_FILE : FRAME_MESSAGE;
 	char chunk[READ_BYTES];
+	int rc = 0;
 	ssize_t n;
 
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
-		if (raw)
-			buf_add_bytes(raw, chunk, (size_t)n);
-		else
-			inspect_feed(in, str_of(chunk, (size_t)n));
-	}
-	return n < 0 ? -errno : raw ? raw->err : 0;
+	while (!rc && (n = read(fd, chunk, sizeof(chunk))) != 0)
+		rc = n < 0 ? -errno
+			   : inspector_send(&r->inspector, frame,
+					    str_of(chunk, (size_t)n), until);
+	return rc;
 }
 
+static int ask(struct run *r, const char *path, int fd, struct inspect_report *ret)
+{
+	int64_t until = inspector_now_us() + SECONDS_MAX * USEC_PER_SEC;
+	const char *slash = strrchr(path, '/');
+	int rc = r->inspector.fd < 0 ? inspector_start(&r->inspector) : 0;
+
+	if (!rc && r->args.raw)
+		rc = inspector_send(&r->inspector, FRAME_NAME,
+				    str_from(slash ? slash + 1 : path), until);
+	rc = rc ? rc : feed(r, fd, until);
+	rc = rc ? rc : inspector_send(&r->inspector, FRAME_END, STR_NONE, until);
+	return rc ? rc : inspector_answer(&r->inspector, r->cli->arena, until, ret);
+}
+
+/* After any error the inspector is another one: what is left of this one is unknown. */
 static int inspect_one(struct run *r, const char *path, int fd)
 {
-	CLEANUP(buf_done) struct buf raw = { 0 };
 	CLEANUP(buf_done) struct buf text = { 0 };
-	const struct inspect_report *report;
-	struct inspect *in = inspect_new();
-	int rc = in ? feed(in, fd, r->args.raw ? &raw : NULL) : -ENOMEM;
+	struct arena_mark mark = arena_mark(r->cli->arena);
+	struct inspect_report report;
+	int rc = ask(r, path, fd, &report);
 
 	if (rc == 0) {
-		const char *slash = strrchr(path, '/');
-
-		report = r->args.raw
-				 ? inspect_file(in, str_from(slash ? slash + 1 : path),
-						buf_str(&raw))
-				 : inspect_finish(in);
 		if (r->args.json)
-			inspect_print_json(report, str_from(path), &text);
+			inspect_print_json(&report, str_from(path), &text);
 		else if (r->args.table)
-			inspect_print_line(report, str_from(path), &text);
+			inspect_print_line(&report, str_from(path), &text);
 		else
-			inspect_print_text(report, str_from(path), &text);
+			inspect_print_text(&report, str_from(path), &text);
 		(void)fwrite(text.p ? text.p : "", 1, text.n, r->cli->out);
 		rc = text.err;
-		if (report->worst > INSPECT_NOTE && r->code == EXIT_CLEAN)
+		if (report.worst > INSPECT_NOTE && r->code == EXIT_CLEAN)
 			r->code = EXIT_FINDINGS;
+	} else {
+		inspector_stop(&r->inspector);
 	}
-	inspect_free(in);
+	arena_rewind(r->cli->arena, mark);
 	return rc;
 }
 
@@ -159,7 +183,7 @@ static void inspect_path(struct run *r, const char *path)
 
 int inspect_cli(const struct cli *cli)
 {
-	struct run r = { .cli = cli };
+	struct run r = { .cli = cli, .inspector = { .fd = -1 } };
 	struct option_list files = { 0 };
 	int e = options_parse(&table, cli, &r.args, &files);
 
@@ -173,5 +197,6 @@ int inspect_cli(const struct cli *cli)
 	r.args.table = r.args.table || files.n > 1;
 	for (size_t i = 0; i < files.n; i++)
 		inspect_path(&r, files.v[i].p);
+	inspector_stop(&r.inspector);
 	return r.code;
 }
