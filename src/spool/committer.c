@@ -1,8 +1,8 @@
 /*
  * The committer: takes whatever has queued up while the previous flush ran (with many
- * sessions under way it waits a moment for more, see committer_delay), writes it in one
+ * sessions under way it waits a moment for more, see pace_delay), writes it in one
  * run, flushes once, wakes everybody. States and removals ride along; alone they are
- * flushed after IDLE_FLUSH_US. They stay in memory until flushed, so a failing disk
+ * flushed after STATES_FLUSH_US. They stay in memory until flushed, so a failing disk
  * cannot lose them while the process lives.
  */
 #include <limits.h>
@@ -11,17 +11,10 @@
 
 #include "base/mem.h"
 #include "log/log.h"
+#include "spool/pace.h"
 #include "spool/store.h"
 
-enum {
-	IDLE_FLUSH_US = 50000,
-	BACKOFF_US_MOST = 5000000,
-	DELAY_US = 6000,     /* the most that anybody waits for others; */
-	DELAY_STEP_US = 700, /* not longer than this without one more, */
-	DELAY_JOBS = 64,     /* nor for more than these, */
-	DELAY_REST = 10,     /* nor for the last of them, */
-	DELAY_SERVED = 4,    /* and not after a flush for fewer */
-};
+enum { BACKOFF_US_MOST = 5000000 };
 
 void job_free(struct job *j)
 {
@@ -64,7 +57,7 @@ static void job_answer(struct job *j, int result)
 }
 
 /* Refused, or not needed any more; the others stay where they are. Lock held. */
-static void job_refuse(struct store *st, struct job *j, int rc)
+void store_job_refuse(struct store *st, struct job *j, int rc)
 {
 	if (j->ticket) {
 		job_answer(j, rc);
@@ -176,7 +169,7 @@ static void run_refuse(struct store *st, struct list *run, int rc)
 {
 	back_off(st, rc);
 	LIST_EACH(it, run)
-		job_refuse(st, LIST_ITEM(it, struct job, node), rc);
+		store_job_refuse(st, LIST_ITEM(it, struct job, node), rc);
 	queue_merge(st, run);
 }
 
@@ -330,7 +323,7 @@ static int run_commit(struct store *st, struct list *run)
 		waited = waited || kind == JOB_COMMIT || kind == JOB_BARRIER;
 	}
 	waited = waited || (!list_empty(&st->unflushed) &&
-			    store_now_us() >= st->unflushed_since_us + IDLE_FLUSH_US);
+			    store_now_us() >= st->unflushed_since_us + STATES_FLUSH_US);
 	rc = run_write(st, run);
 	if (rc < 0) {
 		segment_fail(st, run, rc);
@@ -442,7 +435,7 @@ static void batch_refuse(struct store *st, struct list *batch, int rc)
 		struct job *j = LIST_ITEM(it, struct job, node);
 
 		if (j->kind == JOB_COMMIT)
-			job_refuse(st, j, rc);
+			store_job_refuse(st, j, rc);
 	}
 	pthread_mutex_unlock(&st->index.lock);
 }
@@ -451,7 +444,7 @@ static void batch_requeue(struct store *st, struct list *batch)
 {
 	pthread_mutex_lock(&st->index.lock);
 	LIST_EACH(it, batch)
-		job_refuse(st, LIST_ITEM(it, struct job, node), st->error);
+		store_job_refuse(st, LIST_ITEM(it, struct job, node), st->error);
 	queue_merge(st, batch);
 	pthread_mutex_unlock(&st->index.lock);
 }
@@ -494,81 +487,6 @@ static void batch_run(struct store *st, struct list *batch)
 	batch_requeue(st, batch);
 }
 
-/* While the disk is given a rest, whoever waits is told at once. Lock held. */
-static void refuse_waiting(struct store *st)
-{
-	LIST_EACH(it, &st->queue)
-		job_refuse(st, LIST_ITEM(it, struct job, node), st->error);
-}
-
-/* Lock held. */
-static void committer_sleep(struct store *st, int64_t until_us)
-{
-	struct timespec t = { .tv_sec = until_us / USEC_PER_SEC,
-			      .tv_nsec = until_us % USEC_PER_SEC * 1000 };
-
-	if (until_us == INT64_MAX)
-		pthread_cond_wait(&st->committer_wake, &st->index.lock);
-	else
-		pthread_cond_timedwait(&st->committer_wake, &st->index.lock, &t);
-}
-
-/*
- * A flush serves any number of sessions, and where many are under way the next ones end
- * within a fraction of a millisecond. So after a flush that served several, wait while
- * more keep ending, until all of those under way wait but a quarter, or DELAY_REST: these
- * go on while the disk works, and there is time for no more of them. A session alone, or
- * a few, never wait. Lock held.
- */
-static void committer_delay(struct store *st)
-{
-	int64_t now = store_now_us(), until = now + DELAY_US;
-	size_t before = 0, drafts;
-
-	if (st->served < DELAY_SERVED)
-		return;
-	while (st->queued > before && now < until && !st->stop) {
-		drafts = atomic_load(&st->drafts);
-		st->enough = drafts - (drafts / 4 < DELAY_REST ? drafts / 4 : DELAY_REST);
-		if (st->enough > DELAY_JOBS)
-			st->enough = DELAY_JOBS;
-		if (st->queued >= st->enough)
-			break;
-		before = st->queued;
-		st->committer_sleeps = true;
-		committer_sleep(st, now + DELAY_STEP_US);
-		st->committer_sleeps = false;
-		now = store_now_us();
-	}
-	st->enough = 0;
-}
-
-/* Sleep until there is work. Lock held. False: stop. */
-static bool committer_wait(struct store *st)
-{
-	for (;;) {
-		bool ready = !list_empty(&st->queue);
-		int64_t now = store_now_us(), until = INT64_MAX;
-
-		if (ready && (!st->error || now >= st->retry_at_us))
-			return true;
-		if (ready) {
-			refuse_waiting(st);
-			until = st->retry_at_us;
-		}
-		if (!list_empty(&st->unflushed) && st->current) {
-			until = st->unflushed_since_us + IDLE_FLUSH_US;
-			if (now >= until)
-				return true;
-		}
-		if (st->stop)
-			return false;
-		st->committer_sleeps = true;
-		committer_sleep(st, until);
-		st->committer_sleeps = false;
-	}
-}
-
 void *committer_main(void *arg)
 {
 	struct store *st = arg;
@@ -578,8 +496,8 @@ void *committer_main(void *arg)
 	list_init(&batch);
 	mem_thread_begin();
 	pthread_mutex_lock(&st->index.lock);
-	while (committer_wait(st)) {
-		committer_delay(st);
+	while (pace_wait(st)) {
+		pace_delay(st);
 		st->served = st->queued;
 		st->queued = 0;
 		st->busy_since_us = store_now_us();
@@ -590,7 +508,7 @@ void *committer_main(void *arg)
 			struct job *j = LIST_ITEM(it, struct job, node);
 
 			if (!j->ticket)
-				job_refuse(st, j, 0);
+				store_job_refuse(st, j, 0);
 		}
 		pthread_mutex_unlock(&st->index.lock);
 		if (!list_empty(&batch))

@@ -168,6 +168,8 @@ MUST_USE int store_append(struct store *st, struct segment *s, struct record *r,
 /* committer.c */
 void *committer_main(void *store);
 void store_enqueue(struct store *st, struct job *j); /* gives the lsn */
+/* Its ticket is told why; without one the message goes. Else it stays. Lock held. */
+void store_job_refuse(struct store *st, struct job *j, int rc);
 void job_free(struct job *j);
 
 struct job *store_job_new(enum job_kind kind, spool_id id); /* NULL: no memory */
