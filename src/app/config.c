@@ -91,6 +91,20 @@ static void check_relay(const struct app_config *c, struct conf_diags *diags)
 			  STR("write relay { via = \"smarthost.example:25\" }"));
 }
 
+static void check_inspect(const struct app_config *c, struct conf_diags *diags)
+{
+	struct str unknown = inspection_unknown(&c->set.inspect);
+
+	if (unknown.n)
+		conf_fault(
+			diags,
+			(struct conf_pos){ .file = c->file, .line = 1, .column = 1 },
+			unknown,
+			STR("inspect.reject holds grades, classes and ids of findings"),
+			STR("postern inspect --json FILE shows them; write for example "
+			    "reject = [\"bad\", \"macros\"]"));
+}
+
 static void bound_connections(struct app_config *c, const struct app_options *o)
 {
 	uint64_t most = o->descriptors_max > 2 * DESCRIPTORS_RESERVED
@@ -117,6 +131,7 @@ static int load(struct app_config *c, const struct app_options *o,
 	if (e < 0)
 		return e;
 	check_relay(c, diags);
+	check_inspect(c, diags);
 	bound_connections(c, o);
 	c->route = (struct route_settings){ .domains = c->set.domain,
 					    .relay = c->set.relay,
@@ -147,6 +162,7 @@ int app_config_load(struct str text, struct str file, const struct app_options *
 	}
 	c->server.hostname = c->set.hostname;
 	c->server.limits = &c->set.limits;
+	c->server.inspect = c->set.inspect.reject.n ? &c->set.inspect : NULL;
 	c->server.routes = c->routes;
 	*ret = c;
 	return 0;

@@ -38,6 +38,7 @@ struct app_settings {
 	struct conf_sections domain; /* of struct route_domain */
 	struct route_relay relay;
 	struct server_limits limits;
+	struct inspection_settings inspect;
 	struct queue_settings queue;
 	struct deliver_settings deliver;
 };

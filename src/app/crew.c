@@ -39,6 +39,7 @@ static CO int build(struct crew *c)
 					 .shard = c->shard,
 					 .record = c->record,
 					 .peers = c->peers,
+					 .inspection = c->inspection,
 					 .config = &c->config->server };
 	struct queue_options queue = { .settings = &c->config->set.queue,
 				       .hostname = c->config->set.hostname,

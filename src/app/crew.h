@@ -42,6 +42,7 @@ struct crew {
 	struct spool *spool;
 	struct record *record;
 	struct peers *peers;
+	struct inspection *inspection;
 	const struct deliver_local *local;
 	const atomic_bool *hurry; /* drain for seconds, not as configured */
 	struct server *server;

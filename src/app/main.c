@@ -13,6 +13,7 @@
 #include "admin/spool_cli.h"
 #include "app/config.h"
 #include "app/master.h"
+#include "inspect/inspector.h"
 
 #define CONFIG_PATH "/etc/postern/postern.conf"
 
@@ -148,6 +149,12 @@ static int check(const struct cli *cli)
 	return e;
 }
 
+static int inspector(const struct cli *cli)
+{
+	(void)cli;
+	inspector_main();
+}
+
 static const struct {
 	const char *name, *about;
 	int (*run)(const struct cli *cli);
@@ -156,6 +163,7 @@ static const struct {
 	{ "check", "check a configuration file", check },
 	{ "explain", "show what happened to a message, and why", explain_cli },
 	{ "inspect", "look into message files", inspect_cli },
+	{ "inspector", NULL, inspector }, /* the server runs it, people do not */
 	{ "queue", "look at the queue and change it", queue_cli },
 	{ "send", "send a message, showing the dialogue", send_cli },
 	{ "spool", "look into the spool on disk, with or without the server", spool_cli },
@@ -166,7 +174,9 @@ static void usage(FILE *out)
 	(void)fprintf(out, "Usage: postern COMMAND [OPTION…]\n\n"
 			   "A mail server and mail gate. Commands:\n\n");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
-		(void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
+		if (commands[i].about)
+			(void)fprintf(out, "  %-10s %s\n", commands[i].name,
+				      commands[i].about);
 	(void)fprintf(out,
 		      "\npostern COMMAND --help tells more. postern --version tells the "
 		      "version.\n");

@@ -17,6 +17,7 @@
 
 enum {
 	POOL_THREADS = 24,
+	INSPECTIONS_PER_LOOP = 2,
 	SPOOL_WAIT_MS = 20000,
 	SPOOL_WAIT_STEP_MS = 50,
 	ANSWER_STEP_MS = 50,
@@ -30,6 +31,7 @@ struct worker {
 	struct spool *spool;
 	struct record *record;
 	struct peers *peers;
+	struct inspection *inspection;
 	struct crew crews[WORKER_LOOPS_MAX];
 	struct order
 		orders[WORKER_LOOPS_MAX]; /* one under way per crew: never allocated */
@@ -132,6 +134,7 @@ static int start_crews(struct worker *w)
 		c->spool = w->spool;
 		c->record = w->record;
 		c->peers = w->peers;
+		c->inspection = w->inspection;
 		c->local = &w->local;
 		c->hurry = &w->orphan;
 		list_init(&c->orders);
@@ -403,7 +406,8 @@ static CO int build(struct worker *w)
 		return e;
 	open_record(w);
 	w->peers = peers_new();
-	if (!w->peers)
+	w->inspection = inspection_new(INSPECTIONS_PER_LOOP * w->n);
+	if (!w->peers || !w->inspection)
 		return -ENOMEM;
 	local_ask_init(&w->local_ask, loop_self(), w->master.fd);
 	w->local = (struct deliver_local){ local_ask, &w->local_ask };
@@ -435,6 +439,7 @@ static CO void worker_main(void *arg)
 	group_join(&w->line);
 	w->spool->ops->close(w->spool);
 	record_close(w->record);
+	inspection_free(w->inspection);
 	peers_free(w->peers);
 	io_close(&w->master);
 }

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -142,14 +143,52 @@ void inspector_serve(int fd)
 }
 
 /* It keeps the socket and stderr, on which sanitizers speak. */
-static _Noreturn void child(int fd)
+_Noreturn void inspector_main(void)
 {
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	mime_charsets_load();
-	if (dup2(fd, STDIN_FILENO) == STDIN_FILENO && dup2(fd, STDOUT_FILENO) >= 0 &&
+	if (dup2(STDIN_FILENO, STDOUT_FILENO) >= 0 &&
 	    close_range(STDERR_FILENO + 1, ~0u, 0) == 0 && sandbox_enter() == 0)
 		inspector_serve(STDIN_FILENO);
 	_exit(0);
+}
+
+static _Noreturn void child(int fd)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (dup2(fd, STDIN_FILENO) == STDIN_FILENO)
+		inspector_main();
+	_exit(0);
+}
+
+int inspector_spawn(const char *program, struct inspector *ret)
+{
+	char name[] = "postern", word[] = "inspector", *argv[] = { name, word, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, every;
+	int fds[2], rc;
+
+	*ret = (struct inspector){ .fd = -1 };
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	sigemptyset(&none);
+	sigfillset(&every);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], STDIN_FILENO);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &every);
+	posix_spawnattr_setflags(&attributes,
+				 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawn(&ret->pid, program, &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	(void)close(fds[1]);
+	if (rc)
+		(void)close(fds[0]);
+	else
+		ret->fd = fds[0];
+	return -rc;
 }
 
 int inspector_start(struct inspector *ret)

@@ -27,6 +27,12 @@ struct inspector {
 /* Fork one. The caller has one thread. 0 or -errno. */
 MUST_USE int inspector_start(struct inspector *ret);
 
+/* The same, by running `program inspector` anew: for a caller that has threads. */
+MUST_USE int inspector_spawn(const char *program, struct inspector *ret);
+
+/* What such a program does then: all of its life, on standard input. */
+_Noreturn void inspector_main(void);
+
 /* Kill it, if it runs, and wait for it. */
 void inspector_stop(struct inspector *i);
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "conf/schema.h"
+#include "policy/inspection.h"
 #include "policy/stage.h"
 
 struct server_limits {
@@ -46,6 +47,7 @@ struct server_config {
 		struct server_config *c); /* the last reference is gone; any thread */
 	struct str hostname;
 	const struct server_limits *limits;
+	const struct inspection_settings *inspect; /* NULL: nothing is inspected */
 	const struct route_table *routes;
 };
 

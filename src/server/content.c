@@ -199,6 +199,21 @@ static CO struct smtp_reply store(struct session *s)
 	return session_text(s, REPLY(250, 2, 0, 0, ""), "stored, queued as %s", id_text);
 }
 
+static int draft_content(void *draft, draft_put_fn *put, void *ctx)
+{
+	return draft_pieces(draft, put, ctx);
+}
+
+static CO struct smtp_reply inspect(struct session *s)
+{
+	struct inspection_content content = { draft_content, s->txn.draft };
+
+	if (!s->conf->inspect || !s->server->inspection)
+		return REPLY(250, 2, 0, 0, "");
+	return inspection_run(s->server->inspection, s->conf->inspect, &content,
+			      &s->txn.arena, &s->note);
+}
+
 CO struct smtp_reply content_finish(struct session *s)
 {
 	struct txn *t = &s->txn;
@@ -215,6 +230,8 @@ CO struct smtp_reply content_finish(struct session *s)
 			 "%llu bytes, %u header fields, %u hops",
 			 (unsigned long long)t->bytes, t->header.fields,
 			 t->header.received);
+	if (smtp_reply_ok(r) && t->draft && !t->store_err)
+		r = inspect(s);
 	if (smtp_reply_ok(r))
 		return store(s);
 	r = session_text(s, r, "%.*s",

@@ -35,6 +35,7 @@ struct server *server_new(const struct server_options *o)
 	s->shard = o->shard;
 	s->record = o->record;
 	s->peers = o->peers;
+	s->inspection = o->inspection;
 	s->config = server_config_hold(o->config);
 	s->next_id = rand_u64();
 	group_init(&s->sessions_group);

@@ -17,7 +17,8 @@ struct server_options {
 	unsigned shard;
 	struct record *record; /* NULL: transcripts are not kept */
 	struct peers *peers;
-	struct server_config *config; /* held by the server until replaced */
+	struct inspection *inspection; /* NULL: nothing is inspected */
+	struct server_config *config;  /* held by the server until replaced */
 };
 
 /* NULL: no memory. Call on the loop that will run it. */

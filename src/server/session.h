@@ -41,6 +41,7 @@ struct server {
 	unsigned shard;
 	struct record *record;
 	struct peers *peers;
+	struct inspection *inspection;
 	struct server_config *config;
 	struct group sessions_group;
 	struct list sessions;  /* of struct session */

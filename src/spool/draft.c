@@ -293,6 +293,35 @@ CO int store_write(struct draft *draft, struct str bytes)
 	return draft->err;
 }
 
+static int file_pieces(struct log_draft *d, draft_put_fn *put, void *ctx)
+{
+	struct disk *disk = store_of(d->draft.spool)->disk;
+	char part[16384];
+	uint64_t at = 0;
+	int rc = 0;
+
+	while (!rc && at < d->file_bytes) {
+		uint64_t left = d->file_bytes - at;
+		ptrdiff_t n = disk->ops->pread(disk, d->file, part,
+					       left < sizeof(part) ? left : sizeof(part),
+					       (int64_t)at);
+
+		rc = n < 0 ? (int)n : n == 0 ? -EIO : put(ctx, str_of(part, (size_t)n));
+		at += n > 0 ? (uint64_t)n : 0;
+	}
+	return rc;
+}
+
+int store_pieces(struct draft *draft, draft_put_fn *put, void *ctx)
+{
+	struct log_draft *d = of(draft);
+	int rc = d->file >= 0 ? file_pieces(d, put, ctx) : 0;
+
+	for (const struct block *b = d->first; b && !rc; b = b->next)
+		rc = put(ctx, str_of(b->bytes, b->used));
+	return rc;
+}
+
 /* In the pool: the file and its name are on disk. */
 static int big_finish_job(void *arg)
 {

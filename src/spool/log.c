@@ -357,6 +357,7 @@ static void store_stats(struct spool *s, struct spool_stats *ret)
 const struct spool_ops store_ops = {
 	.create = store_create,
 	.write = store_write,
+	.pieces = store_pieces,
 	.commit = store_commit,
 	.abandon = store_abandon,
 	.next = store_next,

@@ -77,6 +77,11 @@ static CO int mem_write(struct draft *draft, struct str bytes)
 	return draft->err;
 }
 
+static int mem_pieces(struct draft *draft, draft_put_fn *put, void *ctx)
+{
+	return put(ctx, buf_str(&draft_of(draft)->mem->content));
+}
+
 static void mem_abandon(struct draft *draft)
 {
 	struct mem_draft *d = draft_of(draft);
@@ -304,6 +309,7 @@ static CO void mem_close(struct spool *s)
 static const struct spool_ops mem_ops = {
 	.create = mem_create,
 	.write = mem_write,
+	.pieces = mem_pieces,
 	.commit = mem_commit,
 	.abandon = mem_abandon,
 	.next = mem_next,

@@ -20,6 +20,11 @@ CO int draft_commit(struct draft **d, const struct envelope *e)
 	return mine->spool->ops->commit(mine, e);
 }
 
+int draft_pieces(struct draft *d, draft_put_fn *put, void *ctx)
+{
+	return d->err ? d->err : d->spool->ops->pieces(d, put, ctx);
+}
+
 void draft_abandon(struct draft **d)
 {
 	if (*d)

@@ -36,12 +36,18 @@ struct spool_head {
 	bool held;
 };
 
+typedef int draft_put_fn(void *ctx, struct str piece);
+
 struct spool_ops {
 	/* A new draft with an id of its own. 0, -ENOMEM, -ENOSPC, -E…. shard: the
 	 * caller's loop, 0 .. shards-1; that shard's next() will offer the item. */
 	CO int (*create)(struct spool *, unsigned shard, struct draft **ret);
 	/* Append content. Errors stick to the draft: commit returns them, too. */
 	CO int (*write)(struct draft *, struct str bytes);
+	/* The content so far, in pieces, in order: put() returns 0 or an error, which
+	 * ends it. Blocks and reads files: to be called on a thread of a pool, while
+	 * whoever owns the draft waits for that. 0, put()'s error, -EIO, -E…. */
+	int (*pieces)(struct draft *, draft_put_fn *put, void *ctx);
 	/* 0: durable, the draft is gone. Otherwise nothing is stored, the draft is gone,
 	 * and the caller answers 4yz; -EBUSY: the disk did not answer for so long that
 	 * nobody can say, and should it have been stored it is removed. Shielded from
@@ -124,6 +130,7 @@ MUST_USE int spool_mem_open(unsigned shards, struct spool **ret);
 CO MUST_USE int spool_create(struct spool *s, unsigned shard, struct draft **ret);
 CO MUST_USE int draft_write(struct draft *d, struct str bytes);
 CO MUST_USE int draft_commit(struct draft **d, const struct envelope *e); /* *d = NULL */
+MUST_USE int draft_pieces(struct draft *d, draft_put_fn *put, void *ctx);
 void draft_abandon(struct draft **d); /* NULL inside is fine; for CLEANUP */
 
 #endif

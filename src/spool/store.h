@@ -186,6 +186,7 @@ void *keeper_main(void *store);
 /* draft.c */
 CO int store_create(struct spool *s, unsigned shard, struct draft **ret);
 CO int store_write(struct draft *d, struct str bytes);
+int store_pieces(struct draft *d, draft_put_fn *put, void *ctx);
 CO int store_commit(struct draft *d, const struct envelope *e);
 void store_abandon(struct draft *d);
 /* A COMMIT job that nobody waits for any more, with its draft; file_too: and what of it

@@ -1,0 +1,92 @@
+"""The server looks into mail before it says 250, in processes that may die."""
+import os
+import signal
+import subprocess
+
+from dialogue import stuffed
+from test_inspect import EICAR, mail
+from waiting import until
+
+RULES = 'inspect { reject = ["bad", "executable"], time = 2s }'
+
+
+def outcome(postern, content):
+    with postern.dialogue() as d:
+        d.say("EHLO me.example.org", 250)
+        d.say("MAIL FROM:<user@hidden.gov>", 250)
+        d.say("RCPT TO:<guest@shop.net>", 250)
+        d.say("DATA", 354)
+        d.type(stuffed(content))
+        code, text = d.reply()
+        return code, text
+
+
+def inspectors(postern):
+    """Of this server: its grandchildren with that word in their command line."""
+    found = []
+    for child in children(postern.process.pid):
+        for pid in children(child):
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if b"inspector" in f.read():
+                    found.append(pid)
+    return found
+
+
+def children(pid):
+    out = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, check=False).stdout
+    return [int(word) for word in out.split()]
+
+
+def test_what_the_rules_name_is_refused(new_postern):
+    postern = new_postern(more=RULES).start()
+    assert outcome(postern, mail("a.txt", b"some words"))[0] == 250
+    code, text = outcome(postern, mail("a.txt", b"some words " + EICAR))
+    assert code == 554 and "eicar" in str(text), text
+    code, text = outcome(postern, mail("a.exe", b"some words"))
+    assert code == 554 and "executable-name" in str(text), text
+    # On disk already when it ends, and bad only there.
+    assert outcome(postern, mail("a.txt", bytes(3000000) + EICAR))[0] == 554
+    assert outcome(postern, mail("a.txt", bytes(3000000)))[0] == 250
+    postern.wait_delivered(2)
+
+
+def test_without_rules_nothing_is_inspected(postern):
+    assert outcome(postern, mail("a.txt", EICAR))[0] == 250
+    assert not inspectors(postern)
+
+
+def test_dead_and_hanging_inspectors(new_postern):
+    postern = new_postern(more=RULES + "\nloops = 1").start()
+    good = mail("a.txt", b"some words")
+    assert outcome(postern, good)[0] == 250
+    for pid in inspectors(postern):
+        os.kill(pid, signal.SIGKILL)
+    assert outcome(postern, good)[0] == 250  # it had died before; another one read it
+    hanging = inspectors(postern)
+    assert hanging
+    for pid in hanging:
+        os.kill(pid, signal.SIGSTOP)
+    assert outcome(postern, good)[0] == 451
+    assert b"event=inspection_failed" in postern.log()
+    until(lambda: not set(hanging) & set(inspectors(postern)), 10, "it is killed")
+    assert outcome(postern, good)[0] == 250
+    postern.wait_delivered(3)
+
+
+def test_failure_may_pass(new_postern):
+    postern = new_postern(more='loops = 1\ninspect { reject = "bad", on_failure = pass, '
+                          'time = 1s }').start()
+    assert outcome(postern, mail("a.txt", b"x"))[0] == 250
+    for pid in inspectors(postern):
+        os.kill(pid, signal.SIGSTOP)
+    assert outcome(postern, mail("a.txt", EICAR))[0] == 250
+    assert b"event=inspection_failed" in postern.log()
+
+
+def test_it_ends_with_the_server(new_postern):
+    postern = new_postern(more=RULES).start()
+    assert outcome(postern, mail("a.txt", b"x"))[0] == 250
+    left = inspectors(postern)
+    assert left
+    postern.stop()
+    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in left), 10, "they are gone")
