@@ -78,11 +78,11 @@ static void unreadable(struct run *r, const char *path, int err)
 static int feed(const struct run *r, int fd, int64_t until)
 {
 	enum inspector_frame frame = r->args.raw ? FRAME_FILE : FRAME_MESSAGE;
-	char chunk[READ_BYTES];
-	int rc = 0;
+	char *chunk = arena_alloc(r->cli->arena, READ_BYTES);
+	int rc = chunk ? 0 : -ENOMEM;
 	ssize_t n;
 
-	while (!rc && (n = read(fd, chunk, sizeof(chunk))) != 0)
+	while (!rc && (n = read(fd, chunk, READ_BYTES)) != 0)
 		rc = n < 0 ? -errno
 			   : inspector_send(&r->inspector, frame,
 					    str_of(chunk, (size_t)n), until);

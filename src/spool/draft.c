@@ -296,19 +296,20 @@ CO int store_write(struct draft *draft, struct str bytes)
 static int file_pieces(struct log_draft *d, draft_put_fn *put, void *ctx)
 {
 	struct disk *disk = store_of(d->draft.spool)->disk;
-	char part[16384];
+	char *part = mem_alloc(LARGE_BYTES);
 	uint64_t at = 0;
-	int rc = 0;
+	int rc = part ? 0 : -ENOMEM;
 
 	while (!rc && at < d->file_bytes) {
 		uint64_t left = d->file_bytes - at;
 		ptrdiff_t n = disk->ops->pread(disk, d->file, part,
-					       left < sizeof(part) ? left : sizeof(part),
+					       left < LARGE_BYTES ? left : LARGE_BYTES,
 					       (int64_t)at);
 
 		rc = n < 0 ? (int)n : n == 0 ? -EIO : put(ctx, str_of(part, (size_t)n));
 		at += n > 0 ? (uint64_t)n : 0;
 	}
+	mem_free(part);
 	return rc;
 }
 
