@@ -1,5 +1,6 @@
 #include "inspect/readers.h"
 
 const struct reader *const readers[] = {
+	&reader_ole,
 	NULL, /* the end */
 };

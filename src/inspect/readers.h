@@ -5,5 +5,6 @@
 #include "inspect/scan.h"
 
 extern const struct reader *const readers[]; /* NULL ends it */
+extern const struct reader reader_ole;
 
 #endif
