@@ -179,22 +179,3 @@ bool office_starts_program(struct str text)
 			return true;
 	return false;
 }
-
-void office_field(struct scan *s, const struct object *o, struct str text,
-		  uint64_t offset)
-{
-	static const struct str names[] = { STR_INIT("ddeauto"), STR_INIT("dde") };
-	struct str rest = str_trim(text);
-
-	while (rest.n && (rest.p[0] == '"' || rest.p[0] == '\\'))
-		rest = str_trim(str_skip(rest, 1));
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		if (!str_starts_nocase(rest, names[i]) ||
-		    (rest.n > names[i].n && ch_alnum(rest.p[names[i].n])))
-			continue;
-		scan_tell(s, o, INSPECT_DDE, offset, rest);
-		if (office_starts_program(str_skip(rest, names[i].n)))
-			scan_tell(s, o, INSPECT_DDE_EXECUTION, offset, rest);
-		return;
-	}
-}

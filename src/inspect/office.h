@@ -50,8 +50,21 @@ enum office_target office_target(struct str url);
 /* Words that start programs, in a DDE field or a formula. */
 bool office_starts_program(struct str text);
 
-/* DDE, DDEAUTO … in the text of one field's instruction. */
+/*
+ * The text of one field's instruction: DDE, and what it loads from elsewhere. `offset` is
+ * where it begins in the object; so for all that follow.
+ */
 void office_field(struct scan *s, const struct object *o, struct str text,
 		  uint64_t offset);
+
+/* Where a template, a linked object, or another part is loaded from. */
+void office_template(struct scan *s, const struct object *o, struct str url,
+		     uint64_t offset);
+void office_object(struct scan *s, const struct object *o, struct str url,
+		   uint64_t offset);
+void office_part(struct scan *s, const struct object *o, struct str url, uint64_t offset);
+void office_image(struct scan *s, const struct object *o, struct str url,
+		  uint64_t offset);
+void office_link(struct scan *s, const struct object *o, struct str url, uint64_t offset);
 
 #endif

@@ -2,5 +2,6 @@
 
 const struct reader *const readers[] = {
 	&reader_ole,
+	&reader_rtf,
 	NULL, /* the end */
 };
