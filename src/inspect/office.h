@@ -65,6 +65,9 @@ void office_object(struct scan *s, const struct object *o, struct str url,
 void office_part(struct scan *s, const struct object *o, struct str url, uint64_t offset);
 void office_image(struct scan *s, const struct object *o, struct str url,
 		  uint64_t offset);
+/* A link that a person follows: only what no person chooses. */
+void office_hyperlink(struct scan *s, const struct object *o, struct str url,
+		      uint64_t offset);
 void office_link(struct scan *s, const struct object *o, struct str url, uint64_t offset);
 
 #endif

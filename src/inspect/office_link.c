@@ -77,8 +77,7 @@ static bool next_word(struct str *rest, struct str *word)
 	return str_word(rest, word);
 }
 
-/* A hyperlink of a person's own choice: only what no person chooses. */
-static void hyperlink(struct scan *s, const struct object *o, struct str url,
+void office_hyperlink(struct scan *s, const struct object *o, struct str url,
 		      uint64_t offset)
 {
 	if (office_target(url) == TARGET_ATTACK)
@@ -100,7 +99,7 @@ void office_field(struct scan *s, const struct object *o, struct str text,
 		{ STR_INIT("includetext"), office_part },
 		{ STR_INIT("include"), office_part },
 		{ STR_INIT("link"), office_object },
-		{ STR_INIT("hyperlink"), hyperlink },
+		{ STR_INIT("hyperlink"), office_hyperlink },
 	};
 	struct str rest = text, name, word;
 

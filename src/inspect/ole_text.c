@@ -59,8 +59,11 @@ void word_read(struct scan *s, const struct object *o, struct str stream)
 			continue;
 		/* Only what can begin a name of interest: at most FIELD_MAX each. */
 		if (next == ' ' || next == '"' || next == '\\' || next == FIELD_BEGIN ||
-		    ch_lower(next) == 'd' || ch_lower(next) == 'q')
+		    ch_lower(next) == 'd' || ch_lower(next) == 'q') {
+			if (!scan_work(s, o, FIELD_MAX))
+				return;
 			field_look(s, o, stream, i, width);
+		}
 	}
 }
 

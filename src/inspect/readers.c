@@ -3,5 +3,8 @@
 const struct reader *const readers[] = {
 	&reader_ole,
 	&reader_rtf,
+	&reader_ooxml,
+	&reader_onenote,
+	&reader_activemime,
 	NULL, /* the end */
 };

@@ -4,8 +4,9 @@
 #include "inspect/office.h"
 
 enum {
-	CHUNK_MAX = 4096,          /* bytes that one chunk decompresses to */
-	COMPILED_EMPTY_MAX = 3000, /* compiled form of a module without code */
+	CHUNK_MAX = 4096,                /* bytes that one chunk decompresses to */
+	DIRECTORY_MAX = 4 * 1024 * 1024, /* decompressed */
+	COMPILED_EMPTY_MAX = 3000,       /* compiled form of a module without code */
 	RECORD_CODEPAGE = 0x0003,
 	RECORD_VERSION = 0x0009,
 	RECORD_NAME = 0x0019,
@@ -142,6 +143,26 @@ static void record_read(struct vba *v, unsigned id, struct str data, uint32_t st
 		m->offset = le32_at(data, 0);
 }
 
+/* Decompress a source as far as there is room for all of them together. */
+static bool source_read(struct vba *v, struct str in, struct buf *source)
+{
+	const size_t most = (size_t)VBA_SOURCE_MAX_MIB * MIB;
+	bool whole;
+
+	if (v->source_bytes >= most) {
+		scan_tell(v->scan, v->o, INSPECT_VBA_LONG, 0, STR_NONE);
+		return false;
+	}
+	source->bytes_max = most - v->source_bytes;
+	whole = vba_decompress(v->scan, v->o, in, source);
+	if (source->err == -EMSGSIZE)
+		scan_tell(v->scan, v->o, INSPECT_VBA_LONG, 0, STR_NONE);
+	else if (source->err)
+		scan_tell(v->scan, v->o, INSPECT_MEMORY, 0, STR_NONE);
+	v->source_bytes += source->n;
+	return whole;
+}
+
 static void directory_read(struct vba *v, const struct cfb_entry *e)
 {
 	struct buf raw = { 0 }, plain = { 0 };
@@ -149,6 +170,7 @@ static void directory_read(struct vba *v, const struct cfb_entry *e)
 	bool end = false;
 
 	v->broken |= !cfb_read(v->cfb, e, &raw);
+	plain.bytes_max = DIRECTORY_MAX;
 	v->broken |= !vba_decompress(v->scan, v->o, buf_str(&raw), &plain);
 	in = buf_str(&plain);
 	while (in.n >= 6) {
@@ -240,7 +262,7 @@ static void module_look(struct vba *v, struct vba_module *m, struct str content)
 	bool whole;
 
 	m->seen = true;
-	whole = vba_decompress(v->scan, v->o, str_skip(content, m->offset), &source);
+	whole = source_read(v, str_skip(content, m->offset), &source);
 	if (!source.n ||
 	    (m->offset > COMPILED_EMPTY_MAX && !(vba_words(buf_str(&source)) & VBA_CODE)))
 		v->stomped = v->stomped || m->offset > 0;
@@ -267,7 +289,7 @@ static bool hidden_look(struct vba *v, struct str content, size_t named, struct 
 			break;
 		if (at < 3 || (size_t)at - 3 == named || content.p[at - 3] != 1)
 			continue;
-		vba_decompress(v->scan, v->o, str_skip(content, (size_t)at - 3), &source);
+		source_read(v, str_skip(content, (size_t)at - 3), &source);
 		found = found || source.n;
 		source_look(v, buf_str(&source), name);
 		buf_done(&source);

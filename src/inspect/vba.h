@@ -11,6 +11,7 @@
 
 enum {
 	VBA_MODULES_MAX = 512,
+	VBA_SOURCE_MAX_MIB = 16, /* of all sources of a document */
 	VBA_HIDDEN_MAX = 16, /* sources looked for in one stream, beside the named one */
 };
 
@@ -36,6 +37,7 @@ struct vba {
 	struct vba_module *modules;
 	size_t module_count;
 	unsigned source_words, compiled_words;
+	size_t source_bytes; /* so far */
 	bool present, broken, stomped;
 };
 
