@@ -5,5 +5,10 @@
 #include "inspect/scan.h"
 
 extern const struct reader *const readers[]; /* NULL ends it */
+extern const struct reader reader_ole;
+extern const struct reader reader_rtf;
+extern const struct reader reader_ooxml;
+extern const struct reader reader_onenote;
+extern const struct reader reader_activemime;
 
 #endif
