@@ -6,4 +6,7 @@
 
 extern const struct reader *const readers[]; /* NULL ends it */
 
+extern const struct reader reader_archive;
+extern const struct reader reader_zip;
+
 #endif
