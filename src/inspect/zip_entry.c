@@ -394,9 +394,8 @@ static void mode_look(struct reading *r)
 
 	if (type == S_IFLNK)
 		tell(r, INSPECT_ARCHIVE_LINK, r->names[0]);
-	else if (type == S_IFCHR || type == S_IFBLK || type == S_IFIFO ||
-		 type == S_IFSOCK)
-		tell(r, INSPECT_ARCHIVE_DEVICE, r->names[0]);
+	else if (type == S_IFCHR || type == S_IFBLK || type == S_IFSOCK)
+		tell(r, INSPECT_ARCHIVE_DEVICE, r->names[0]); /* a pipe: of "zip -" */
 }
 
 uint64_t zip_entry_read(struct zip *z, const struct zip_entry *e, bool *sure)

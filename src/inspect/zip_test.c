@@ -172,7 +172,7 @@ static void test_ordinary(void **state)
 	struct made m[] = {
 		{ .name = "folder/" },
 		{ .name = "folder/a.txt", .data = STR("hello hello hello"), .method = 8 },
-		{ .name = "b.txt", .data = STR("PK\3\4 no header"), .mode = 0100644 },
+		{ .name = "b.txt", .data = STR("a PK\3\4 and no header"), .mode = 0100644 },
 	};
 	struct result r = look_at(m, 3);
 
@@ -220,7 +220,7 @@ static void test_names_differ(void **state)
 	r = look_at(&m, 1);
 	assert_true(r.found[INSPECT_ZIP_NAMES] && r.found[INSPECT_EXECUTABLE_NAME]);
 	m.name = "g\x81.exe";
-	m.extra = STR("up\13\0\1....g\xc3\xbc.exe");
+	m.extra = STR("up\14\0\1....g\xc3\xbc.exe");
 	assert_false(look_at(&m, 1).found[INSPECT_ZIP_NAMES]);
 }
 
@@ -445,12 +445,13 @@ static void test_overlap(void **state)
 
 static void test_locked(void **state)
 {
-	struct made m = { .name = "a.exe", .data = EICAR, .flags = 1 };
+	struct made m = { .name = "a.exe", .data = EICAR, .method = 8, .flags = 1 };
 	struct result r = look_at(&m, 1);
 
 	(void)state;
 	assert_true(r.found[INSPECT_ZIP_FAKE_LOCK] && r.found[INSPECT_EICAR]);
 	assert_false(r.found[INSPECT_ARCHIVE_ENCRYPTED]);
+	m.data = STR("......");
 	m.crc = 1;
 	r = look_at(&m, 1);
 	assert_true(r.found[INSPECT_ARCHIVE_ENCRYPTED] && !r.found[INSPECT_EICAR]);
@@ -521,7 +522,7 @@ static void test_links(void **state)
 	assert_true(r.found[INSPECT_ARCHIVE_LINK] && !r.found[INSPECT_NAME_PATH]);
 	m.data = STR("../../x");
 	assert_true(look_at(&m, 1).found[INSPECT_NAME_PATH]);
-	m.mode = 010644;
+	m.mode = 020644;
 	assert_true(look_at(&m, 1).found[INSPECT_ARCHIVE_DEVICE]);
 	m.mode = 0100644;
 	r = look_at(&m, 1);
