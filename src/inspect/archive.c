@@ -9,6 +9,7 @@
 #include <archive_entry.h>
 
 #include "inspect/archive_inner.h"
+#include "inspect/inflate.h"
 #include "inspect/readers.h"
 
 enum {
@@ -68,6 +69,7 @@ struct opened {
 	struct str bytes;
 	struct archive *a;
 	struct members members;
+	bool open; /* it is of the format; else libarchive must not be asked about it */
 	bool stop; /* a limit has been reached */
 };
 
@@ -77,7 +79,7 @@ static void tell(struct opened *x, enum inspect_finding_kind kind, struct str ex
 }
 
 /* Filters that libarchive has no library for would run a program (ARCHIVE_WARN). */
-static struct archive *open_as(const struct row *row, struct str bytes)
+static struct archive *open_as(const struct row *row, struct str bytes, bool *ret_open)
 {
 	struct archive *a = archive_read_new();
 
@@ -90,8 +92,7 @@ static struct archive *open_as(const struct row *row, struct str bytes)
 		archive_read_free(a);
 		return NULL;
 	}
-	/* An error here shows at the first header, too. */
-	(void)!archive_read_open_memory(a, bytes.p, bytes.n);
+	*ret_open = archive_read_open_memory(a, bytes.p, bytes.n) >= ARCHIVE_WARN;
 	return a;
 }
 
@@ -155,10 +156,8 @@ static struct str name_within(const struct object *o, struct buf *room)
 }
 
 /* What follows the end of the compressed bytes is a file of its own. */
-static void rest_look(struct opened *x)
+static void rest_look(struct opened *x, struct str rest)
 {
-	la_int64_t used = archive_filter_bytes(x->a, -1);
-	struct str rest = used > 0 ? str_skip(x->bytes, (size_t)used) : STR_NONE;
 	size_t fill = 0;
 
 	while (fill < rest.n && !rest.p[fill])
@@ -170,22 +169,45 @@ static void rest_look(struct opened *x)
 		child_give(x, &(struct child){ .content = rest });
 }
 
+/* libarchive gives nothing of the piece in which an error is; programs write all they
+ * have. */
+static void gzip_salvage(struct opened *x, struct buf *content)
+{
+	if (x->row->type != TYPE_GZIP || x->stop)
+		return;
+	buf_clear(content);
+	inspect_inflate(x->s, x->o, x->bytes, INFLATE_GZIP, content);
+}
+
+/* *ret_entry is NULL where there is none. True: all of it. */
+static bool packed_content(struct opened *x, struct buf *ret,
+			   struct archive_entry **ret_entry)
+{
+	int result = archive_read_next_header(x->a, ret_entry);
+	bool broken = result != ARCHIVE_EOF && result < ARCHIVE_WARN, whole = false;
+
+	if (broken || result == ARCHIVE_EOF)
+		*ret_entry = NULL;
+	if (!broken)
+		whole = result == ARCHIVE_EOF || content_read(x, ret, &broken);
+	if (broken) {
+		tell(x, INSPECT_ARCHIVE_BROKEN, str_from(archive_error_string(x->a)));
+		gzip_salvage(x, ret);
+	}
+	return whole;
+}
+
 static void packed_read(struct opened *x)
 {
-	struct buf content = { 0 };
 	char room[SCAN_NAME_MAX + 8];
-	struct buf name = BUF_OVER(room);
-	struct archive_entry *entry;
+	struct buf content = { 0 }, name = BUF_OVER(room);
+	struct archive_entry *entry = NULL;
+	struct str part = archive_packed_part(x->row->type, x->bytes);
 	struct child c = { .name = name_within(x->o, &name) };
-	bool broken = false, whole;
-	int result = archive_read_next_header(x->a, &entry);
+	la_int64_t used;
 
-	if (result != ARCHIVE_EOF && result < ARCHIVE_WARN) {
-		tell(x, INSPECT_ARCHIVE_BROKEN, str_from(archive_error_string(x->a)));
-		return;
-	}
-	whole = result == ARCHIVE_EOF || content_read(x, &content, &broken);
-	if (result != ARCHIVE_EOF)
+	c.truncated = !packed_content(x, &content, &entry);
+	if (entry)
 		c.name2 = str_from(archive_entry_pathname(entry));
 	if (str_eq(c.name2, STR("data")) || str_eq(c.name2, c.name))
 		c.name2 = STR_NONE;
@@ -193,14 +215,15 @@ static void packed_read(struct opened *x)
 		c.name = c.name2;
 		c.name2 = STR_NONE;
 	}
-	if (broken)
-		tell(x, INSPECT_ARCHIVE_BROKEN, str_from(archive_error_string(x->a)));
-	member_add(&x->members, x->s, x->o, c.name2, false);
+	member_add(&x->members, x->s, x->o, c.name2.n ? c.name2 : c.name, false);
 	c.content = buf_str(&content);
-	c.truncated = !whole;
-	child_give(x, &c);
-	if (whole)
-		rest_look(x);
+	if (content.n || !c.truncated)
+		child_give(x, &c);
+	used = c.truncated ? 0 : archive_filter_bytes(x->a, -1);
+	if (part.n < x->bytes.n)
+		rest_look(x, str_skip(x->bytes, part.n));
+	else if (used > 0)
+		rest_look(x, str_skip(x->bytes, (size_t)used));
 	buf_done(&content);
 	buf_done(&name);
 }
@@ -236,6 +259,12 @@ static bool entry_look(struct opened *x, struct archive_entry *entry, struct str
 	return type != AE_IFDIR && !target.p;
 }
 
+/* libarchive 3.6 follows a wild pointer when no format took the bytes. */
+static bool has_locked(const struct opened *x)
+{
+	return x->open && archive_read_has_encrypted_entries(x->a) == 1;
+}
+
 static void entry_read(struct opened *x, struct archive_entry *entry)
 {
 	struct buf content = { 0 };
@@ -246,7 +275,7 @@ static void entry_read(struct opened *x, struct archive_entry *entry)
 		c.truncated = !content_read(x, &content, &broken) && !broken;
 		c.content = buf_str(&content);
 	}
-	if (broken && archive_read_has_encrypted_entries(x->a) == 1)
+	if (broken && has_locked(x))
 		tell(x, INSPECT_ARCHIVE_ENCRYPTED, c.name);
 	else if (broken)
 		tell(x, INSPECT_ARCHIVE_BROKEN, str_from(archive_error_string(x->a)));
@@ -279,7 +308,7 @@ static void format_read(struct opened *x)
 	}
 	if (result >= ARCHIVE_WARN || result == ARCHIVE_EOF)
 		return;
-	if (archive_read_has_encrypted_entries(x->a) == 1)
+	if (has_locked(x))
 		tell(x, INSPECT_ARCHIVE_ENCRYPTED, STR_NONE);
 	else
 		tell(x, INSPECT_ARCHIVE_BROKEN, str_from(archive_error_string(x->a)));
@@ -298,7 +327,7 @@ static void open_and_read(struct scan *s, const struct object *o, const struct r
 		tell(&x, INSPECT_ARCHIVE_ENCRYPTED_NAMES, type_id(row->type));
 		return;
 	}
-	x.a = open_as(row, bytes);
+	x.a = open_as(row, archive_packed_part(row->type, bytes), &x.open);
 	if (!x.a) {
 		tell(&x, INSPECT_ARCHIVE_KIND, type_id(row->type));
 		return;
@@ -382,7 +411,7 @@ bool archive_zip_member(struct scan *s, const struct object *o, struct str bytes
 	struct archive_entry *entry;
 	bool broken = true;
 
-	x.a = open_as(&row, bytes);
+	x.a = open_as(&row, bytes, &x.open);
 	if (!x.a)
 		return false;
 	if (archive_read_next_header(x.a, &entry) >= ARCHIVE_WARN)

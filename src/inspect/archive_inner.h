@@ -17,6 +17,12 @@ bool archive_likely(enum file_type type, struct str bytes);
 /* A tar without a mark (Unix V7): by the checksum of its first header. */
 bool archive_is_old_tar(struct str bytes);
 
+/*
+ * Of xz and Zstandard what stands before the last end, where libarchive gives up when
+ * something else follows; all of the others.
+ */
+struct str archive_packed_part(enum file_type type, struct str bytes);
+
 /* Would a decoder have to keep more than ARCHIVE_WINDOW_MAX_MIB? */
 bool archive_window_too_big(enum file_type type, struct str bytes);
 

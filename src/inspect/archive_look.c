@@ -21,8 +21,7 @@ enum {
 	TAR_BLOCK = 512,
 	TAR_SUM_AT = 148,
 	TAR_SUM_BYTES = 8,
-	XZ_HEADER_MAX = 1024,
-	XZ_FILTERS_MAX = 4,
+	XZ_FOOTER_BYTES = 12,
 	XZ_LZMA2 = 0x21,
 	XAR_TOC_MAX_MIB = 4,
 	SEVEN_HEADER_AT = 32,
@@ -172,6 +171,61 @@ static bool xz_block_too_big(struct str block)
 		return false;
 	return crc32_z(0, (const unsigned char *)block.p, n - 4) ==
 	       little(block, n - 4, 4);
+}
+
+/* The .xz File Format 2.1.2: a footer with its checksum, at a multiple of four. */
+static size_t xz_end(struct str bytes)
+{
+	for (size_t at = bytes.n / 4 * 4; at >= XZ_FOOTER_BYTES; at -= 4) {
+		struct str footer = str_sub(bytes, at - XZ_FOOTER_BYTES, XZ_FOOTER_BYTES);
+
+		if (footer.p[10] == 'Y' && footer.p[11] == 'Z' &&
+		    crc32_z(0, (const unsigned char *)footer.p + 4, 6) ==
+			    little(footer, 0, 4))
+			return at;
+	}
+	return bytes.n;
+}
+
+/* RFC 8878 3.1.1: a frame is a header, blocks with their lengths, a checksum. 0: no frame
+ * that ends. */
+static uint64_t zstd_frame_bytes(struct str frame)
+{
+	static const unsigned id_bytes[] = { 0, 1, 2, 4 };
+	unsigned head = u8(frame, 4), size_code = head >> 6, single = head >> 5 & 1;
+	uint64_t at = 6u - single + id_bytes[head & 3], block;
+
+	if (little(frame, 0, 4) >> 4 == 0x184d2a5) /* skipped */
+		return 8 + little(frame, 4, 4);
+	if (little(frame, 0, 4) != 0xfd2fb528)
+		return 0;
+	at += size_code ? 1u << size_code : single;
+	do {
+		if (at + 3 > frame.n)
+			return 0;
+		block = little(frame, at, 3);
+		at += 3 + ((block >> 1 & 3) == 1 ? 1 : block >> 3);
+	} while (!(block & 1));
+	return at + (head & 4);
+}
+
+static size_t zstd_end(struct str bytes)
+{
+	struct str rest = bytes;
+	uint64_t n;
+
+	while ((n = zstd_frame_bytes(rest)) > 0 && n <= rest.n)
+		rest = str_skip(rest, n);
+	return rest.n == bytes.n || n > rest.n ? bytes.n : bytes.n - rest.n;
+}
+
+struct str archive_packed_part(enum file_type type, struct str bytes)
+{
+	if (type == TYPE_XZ)
+		return str_sub(bytes, 0, xz_end(bytes));
+	if (type == TYPE_ZSTD)
+		return str_sub(bytes, 0, zstd_end(bytes));
+	return bytes;
 }
 
 static bool any_too_big(struct str bytes, struct str mark, bool (*too_big)(struct str))

@@ -1,9 +1,9 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
-#include "base/mem.h"
 #include "inspect/archive.h"
 #include "inspect/archive_inner.h"
+#include "inspect/inflate.h"
 #include "inspect/zip_inner.h"
 
 enum {
@@ -11,7 +11,6 @@ enum {
 	METHODS_MAX = 4,
 	SIZES_MAX = 4,
 	CRCS_MAX = 4,
-	STEP_BYTES = 4096, /* inflated at once */
 };
 
 /* One member while it is read. */
@@ -192,53 +191,14 @@ static void stored_try(struct reading *r, struct attempt *a)
 	}
 }
 
-static voidpf zip_alloc(voidpf ctx, uInt n, uInt size)
-{
-	(void)ctx;
-	return mem_alloc((size_t)n * size);
-}
-
-static void zip_free(voidpf ctx, voidpf p)
-{
-	(void)ctx;
-	mem_free(p);
-}
-
-/* Bytes are asked for in small steps, so that a bomb ends by its ratio. What is used of
- * the input counts, too: it may be used again by another member. */
 static void inflate_try(struct reading *r, struct attempt *a)
 {
-	unsigned char step[STEP_BYTES];
-	struct str in = str_sub(r->z->bytes, r->data, UINT32_MAX);
-	uint64_t room = scan_room(r->z->s);
-	z_stream zs = { .zalloc = zip_alloc, .zfree = zip_free };
-	int result = Z_OK;
+	struct inflated done = inspect_inflate(
+		r->z->s, r->z->o, str_skip(r->z->bytes, r->data), INFLATE_RAW, &a->made);
 
-	if (inflateInit2(&zs, -MAX_WBITS) != Z_OK) {
-		scan_tell(r->z->s, r->z->o, INSPECT_MEMORY, 0, STR_NONE);
-		return;
-	}
-	/* zlib wants a pointer to what it does not change. */
-	memcpy(&zs.next_in, &in.p, sizeof(in.p));
-	zs.avail_in = (uInt)in.n;
-	while (result == Z_OK && a->made.n < room) {
-		uInt before = zs.avail_in;
-		size_t got;
-
-		zs.next_out = step;
-		zs.avail_out = STEP_BYTES;
-		result = inflate(&zs, Z_NO_FLUSH);
-		got = STEP_BYTES - zs.avail_out;
-		if (!scan_work(r->z->s, r->z->o, got + (before - zs.avail_in)))
-			break;
-		buf_add_bytes(&a->made, step, got);
-	}
-	inflateEnd(&zs);
-	if (a->made.err)
-		scan_tell(r->z->s, r->z->o, INSPECT_MEMORY, 0, STR_NONE);
 	a->content = buf_str(&a->made);
-	a->packed = in.n - zs.avail_in;
-	a->whole = result == Z_STREAM_END && !a->made.err;
+	a->packed = done.used;
+	a->whole = done.whole;
 }
 
 /* APPNOTE 4.3.9: the checksum behind the data, with or without a mark before it. */

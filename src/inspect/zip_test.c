@@ -1,7 +1,7 @@
 #include <zlib.h>
 
-#include "base/test.h"
 #include "base/mem.h"
+#include "base/test.h"
 #include "inspect/inspect.h"
 
 static const char eicar[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$"
@@ -172,7 +172,9 @@ static void test_ordinary(void **state)
 	struct made m[] = {
 		{ .name = "folder/" },
 		{ .name = "folder/a.txt", .data = STR("hello hello hello"), .method = 8 },
-		{ .name = "b.txt", .data = STR("a PK\3\4 and no header"), .mode = 0100644 },
+		{ .name = "b.txt",
+		  .data = STR("a PK\3\4 and no header"),
+		  .mode = 0100644 },
 	};
 	struct result r = look_at(m, 3);
 
