@@ -1,10 +1,6 @@
 #include "inspect/readers.h"
 
 const struct reader *const readers[] = {
-	&reader_ole,
-	&reader_rtf,
-	&reader_ooxml,
-	&reader_onenote,
-	&reader_activemime,
-	NULL, /* the end */
+	&reader_archive, &reader_zip,	  &reader_ole,	      &reader_rtf,
+	&reader_ooxml,	 &reader_onenote, &reader_activemime, NULL, /* the end */
 };

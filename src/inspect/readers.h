@@ -11,4 +11,7 @@ extern const struct reader reader_ooxml;
 extern const struct reader reader_onenote;
 extern const struct reader reader_activemime;
 
+extern const struct reader reader_archive;
+extern const struct reader reader_zip;
+
 #endif
