@@ -1,5 +1,5 @@
 #include "inspect/readers.h"
 
 const struct reader *const readers[] = {
-	NULL, /* the end */
+	&reader_postscript, NULL, /* the end */
 };

@@ -6,4 +6,6 @@
 
 extern const struct reader *const readers[]; /* NULL ends it */
 
+extern const struct reader reader_postscript;
+
 #endif
