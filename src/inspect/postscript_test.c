@@ -128,7 +128,7 @@ static void add_encrypted(struct buf *b, struct str clear)
 	for (size_t i = 0; i < clear.n + 4; i++) {
 		uint8_t c = (uint8_t)((i < 4 ? 'z' : clear.p[i - 4]) ^ r >> 8);
 
-		r = (uint16_t)((c + r) * 52845 + 22719);
+		r = (uint16_t)((c + r) * 52845u + 22719u);
 		buf_add_c(b, (char)c);
 	}
 }

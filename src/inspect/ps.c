@@ -204,7 +204,7 @@ static size_t decrypt(struct str in, struct made *m)
 		}
 		if (n++ >= EEXEC_SKIP)
 			made_c(m, (char)(c ^ r >> 8));
-		r = (uint16_t)((c + r) * 52845 + 22719);
+		r = (uint16_t)((c + r) * 52845u + 22719u);
 		if (closes(&m->out))
 			return i < in.n ? i : in.n;
 	}

@@ -1,5 +1,5 @@
 #include "inspect/readers.h"
 
 const struct reader *const readers[] = {
-	&reader_pdf, &reader_postscript, NULL, /* the end */
+	&reader_html, &reader_pdf, &reader_postscript, NULL, /* the end */
 };

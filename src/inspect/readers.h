@@ -6,6 +6,6 @@
 
 extern const struct reader *const readers[]; /* NULL ends it */
 
-extern const struct reader reader_pdf, reader_postscript;
+extern const struct reader reader_html, reader_pdf, reader_postscript;
 
 #endif

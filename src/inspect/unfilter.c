@@ -327,6 +327,8 @@ bool unfilter_predict(const struct unfilter_params *p, struct str in, struct mad
 		struct str one = str_sub(in, i + (p->predictor >= 10), row);
 		uint8_t *at, how = p->predictor >= 10 ? (uint8_t)in.p[i] : 1;
 
+		if (!one.n)
+			return true;
 		if (!made_reserve(m, one.n))
 			return false;
 		buf_add(&m->out, one);
