@@ -14,4 +14,6 @@ extern const struct reader reader_activemime;
 extern const struct reader reader_archive;
 extern const struct reader reader_zip;
 
+extern const struct reader reader_html, reader_pdf, reader_postscript;
+
 #endif
