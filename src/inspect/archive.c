@@ -100,7 +100,7 @@ static struct archive *open_as(const struct row *row, struct str bytes, bool *re
  * The content of the entry at hand. True: to its end. Where it is cut short the archive
  * is left alone: to get to the next entry libarchive would have to unpack the rest.
  */
-static bool content_read(struct opened *x, struct buf *ret, bool *ret_broken)
+static bool member_content(struct opened *x, struct buf *ret, bool *ret_broken)
 {
 	uint64_t room = scan_room(x->s);
 
@@ -189,7 +189,7 @@ static bool packed_content(struct opened *x, struct buf *ret,
 	if (broken || result == ARCHIVE_EOF)
 		*ret_entry = NULL;
 	if (!broken)
-		whole = result == ARCHIVE_EOF || content_read(x, ret, &broken);
+		whole = result == ARCHIVE_EOF || member_content(x, ret, &broken);
 	if (broken) {
 		tell(x, INSPECT_ARCHIVE_BROKEN, str_from(archive_error_string(x->a)));
 		gzip_salvage(x, ret);
@@ -272,7 +272,7 @@ static void entry_read(struct opened *x, struct archive_entry *entry)
 	bool broken = false;
 
 	if (entry_look(x, entry, c.name)) {
-		c.truncated = !content_read(x, &content, &broken) && !broken;
+		c.truncated = !member_content(x, &content, &broken) && !broken;
 		c.content = buf_str(&content);
 	}
 	if (broken && has_locked(x))
@@ -415,7 +415,7 @@ bool archive_zip_member(struct scan *s, const struct object *o, struct str bytes
 	if (!x.a)
 		return false;
 	if (archive_read_next_header(x.a, &entry) >= ARCHIVE_WARN)
-		*whole = content_read(&x, ret, &broken);
+		*whole = member_content(&x, ret, &broken);
 	archive_read_free(x.a);
 	return !broken || ret->n;
 }

@@ -34,4 +34,8 @@ bool archive_is_volume_name(struct str name);
 bool archive_headers_look(struct scan *s, const struct object *o, enum file_type type,
 			  struct str bytes);
 
+/* seven.c: the header of 7z, packed or not, and what its coders ask for. */
+struct str seven_header(struct str bytes);
+bool seven_too_big(struct str bytes);
+
 #endif

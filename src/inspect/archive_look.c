@@ -24,7 +24,6 @@ enum {
 	XZ_FOOTER_BYTES = 12,
 	XZ_LZMA2 = 0x21,
 	XAR_TOC_MAX_MIB = 4,
-	SEVEN_HEADER_AT = 32,
 };
 
 static const uint64_t window_max = ARCHIVE_WINDOW_MAX_MIB * (uint64_t)MIB;
@@ -281,35 +280,6 @@ static bool xar_too_big(struct str bytes)
 	return made > XAR_TOC_MAX_MIB * MIB;
 }
 
-/*
- * Coders of LZMA, LZMA2 and PPMd with their properties, wherever they stand in a header
- * of 7z (7zFormat.txt, Folder).
- */
-static bool seven_coders_too_big(struct str header)
-{
-	for (size_t i = 0; i + 3 < header.n; i++) {
-		struct str at = str_skip(header, i);
-		unsigned bits = u8(at, 3);
-
-		if (str_starts(at, STR("\x23\3\1\1\5")) && little(at, 6, 4) > window_max)
-			return true;
-		if (str_starts(at, STR("\x23\3\4\1\5")) && little(at, 6, 4) > window_max)
-			return true;
-		if (str_starts(at, STR("\x21\x21\1")) && bits <= 40 &&
-		    (bits == 40 ||
-		     (2 | (uint64_t)(bits & 1)) << (bits / 2 + 11) > window_max))
-			return true;
-	}
-	return false;
-}
-
-static struct str seven_header(struct str bytes)
-{
-	uint64_t at = little(bytes, 12, 8), n = little(bytes, 20, 8);
-
-	return at < bytes.n ? str_sub(bytes, SEVEN_HEADER_AT + at, n) : STR_NONE;
-}
-
 bool archive_window_too_big(enum file_type type, struct str bytes)
 {
 	switch (type) {
@@ -322,7 +292,7 @@ bool archive_window_too_big(enum file_type type, struct str bytes)
 	case TYPE_ZSTD:
 		return any_too_big(bytes, STR("\x28\xb5\x2f\xfd"), zstd_frame_too_big);
 	case TYPE_SEVEN_ZIP:
-		return seven_coders_too_big(seven_header(bytes));
+		return seven_too_big(bytes);
 	case TYPE_XAR:
 		return xar_too_big(bytes);
 	default:

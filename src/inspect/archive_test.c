@@ -490,6 +490,37 @@ static void test_seven(void **state)
 	assert_true(look_done("a.7z", &b).found[INSPECT_ARCHIVE_ENCRYPTED_NAMES]);
 }
 
+/* The window stands in the header, which is packed itself. */
+static void test_seven_window(void **state)
+{
+	char header[] = "\1\4\6\0\1\x09\1\0\7\x0b\1\0\1\x23\3\1\1\5\x5d\0\0\0\x10\x0c\1";
+	struct member m = { .name = "h", .data = str_of(header, sizeof(header) - 1) };
+
+	(void)state;
+	for (int small = 0; small < 2; small++) {
+		struct buf b = { 0 }, packed;
+
+		header[22] = small ? 1 : 16; /* 16 MiB or 256 */
+		packed = written(archive_write_set_format_raw,
+				 archive_write_add_filter_lzma, &m, 1);
+		buf_add(&b, STR("7z\xbc\xaf\x27\x1c\0\4...."));
+		u32(&b, (uint32_t)packed.n - 13);
+		u32(&b, 0);
+		u32(&b, 25);
+		buf_add(&b, STR("\0\0\0\0...."));
+		buf_add(&b, str_skip(buf_str(&packed), 13));
+		buf_add(&b, STR("\x17\6\0\1\x09"));
+		buf_add_c(&b, (char)(packed.n - 13));
+		buf_add(&b, STR("\0\7\x0b\1\0\1\x23\3\1\1\5"));
+		buf_add(&b, str_sub(buf_str(&packed), 0, 5));
+		buf_add_c(&b, 0x0c);
+		buf_add_c(&b, (char)m.data.n);
+		buf_done(&packed);
+		assert_int_equal(look_done("a.7z", &b).found[INSPECT_ARCHIVE_WINDOW],
+				 !small);
+	}
+}
+
 /* Each allocation of ours fails in turn: never a crash, never clean. */
 static void test_no_memory(void **state)
 {
@@ -532,6 +563,7 @@ int main(void)
 		cmocka_unit_test(test_rar_headers),
 		cmocka_unit_test(test_cab),
 		cmocka_unit_test(test_seven),
+		cmocka_unit_test(test_seven_window),
 		cmocka_unit_test(test_no_memory),
 	};
 

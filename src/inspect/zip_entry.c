@@ -309,7 +309,7 @@ static size_t methods_list(const struct zip_entry *e, uint32_t ret[METHODS_MAX],
 }
 
 /* All ways that are said; if none fits, those that are not. */
-static void content_read(struct reading *r)
+static void member_content(struct reading *r)
 {
 	uint32_t methods[METHODS_MAX];
 	size_t said, count = methods_list(r->e, methods, &said);
@@ -385,7 +385,7 @@ uint64_t zip_entry_read(struct zip *z, const struct zip_entry *e, bool *sure)
 	if (folder && e->has_local && !best->packed && !best->plain)
 		r.fits = true;
 	else if (e->has_local)
-		content_read(&r);
+		member_content(&r);
 	if (!r.given && !folder)
 		give(&r, STR_NONE, false);
 	*sure = r.fits;

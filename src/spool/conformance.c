@@ -398,7 +398,7 @@ static int piece_same(void *ctx, struct str piece)
 /* What a draft gives out again is what was put in, and put()'s error ends it. */
 static bool pieces_same(struct draft *d, size_t n, unsigned seed)
 {
-	struct pieces p = { 0, seed }, other = { 0, seed + 1 };
+	struct pieces p = { 0, seed }, other = { 1, seed };
 	int rc = draft_pieces(d, piece_same, &p);
 
 	return rc == 0 && p.at == n &&

@@ -10,7 +10,8 @@ import pytest
 from server import BUILT, TOP
 
 MANUALS = sorted(glob.glob(os.path.join(TOP, "docs/man/*.scd")))
-COMMANDS = {"serve": 8, "check": 1, "send": 1, "queue": 1, "explain": 1, "spool": 1}
+COMMANDS = {"serve": 8, "check": 1, "send": 1, "queue": 1, "explain": 1, "inspect": 1,
+            "spool": 1}
 PAGES = [os.path.join(TOP, "docs/configuration.md"), os.path.join(TOP, "README.md"),
          *sorted(glob.glob(os.path.join(TOP, "docs/handbook/*.md"))), *MANUALS]
 
