@@ -312,7 +312,7 @@ static size_t methods_list(const struct zip_entry *e, uint32_t ret[METHODS_MAX],
 static void member_content(struct reading *r)
 {
 	uint32_t methods[METHODS_MAX];
-	size_t said, count = methods_list(r->e, methods, &said);
+	size_t said = 0, count = methods_list(r->e, methods, &said);
 	bool known = true;
 
 	for (size_t i = 0; i < count && !(i >= said && r->fits); i++) {
