@@ -200,7 +200,9 @@ static void look_at_polyglot(struct scan *s, const struct object *o)
 
 static void look(struct scan *s, const struct object *o, bool names_known)
 {
-	const char *at = memmem(o->content.p, o->content.n, eicar, sizeof(eicar) - 1);
+	const char *at = o->content.n ? memmem(o->content.p, o->content.n, eicar,
+					       sizeof(eicar) - 1)
+				      : NULL;
 
 	if (at)
 		scan_tell(s, o, INSPECT_EICAR, (uint64_t)(at - o->content.p),

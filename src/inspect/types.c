@@ -188,7 +188,7 @@ static bool zip_at_end(struct str s)
 
 static bool has(struct str s, struct str word)
 {
-	return memmem(s.p, s.n, word.p, word.n) != NULL;
+	return s.p && memmem(s.p, s.n, word.p, word.n) != NULL;
 }
 
 static bool has_nocase(struct str s, struct str word)
