@@ -1,13 +1,7 @@
-/* inspect/postscript.c: any bytes, as a file; nothing is made that was not asked for. */
-#include "fuzz.h"
-#include "inspect/inspect.h"
+/* inspect/postscript.c. */
+#include "file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct inspect *in = inspect_new();
-
-	assert(in);
-	(void)inspect_file(in, STR("a.ps"), str_of(data, size));
-	inspect_free(in);
-	return 0;
+	return fuzz_file(STR("a.ps"), data, size);
 }

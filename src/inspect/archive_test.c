@@ -2,9 +2,7 @@
 #include <archive_entry.h>
 #include <zlib.h>
 
-#include "base/mem.h"
-#include "base/test.h"
-#include "inspect/inspect.h"
+#include "inspect/look_test.h"
 
 static const char eicar[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$"
 			    "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
@@ -13,35 +11,9 @@ static const char eicar[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$"
 
 typedef int enable(struct archive *a);
 
-/* What is told of a file. */
-struct result {
-	bool found[INSPECT_FINDING_COUNT];
-	size_t objects;
-	enum inspect_grade worst;
-	char names[512]; /* of the objects, a blank behind each */
-};
-
-static struct result look(const char *name, struct str bytes)
-{
-	struct inspect *in = inspect_new();
-	const struct inspect_report *r = inspect_file(in, str_from(name), bytes);
-	struct result ret = { .objects = r->object_count, .worst = r->worst };
-	struct buf names = BUF_OVER(ret.names);
-
-	names.bytes_max = sizeof(ret.names) - 1;
-	for (size_t i = 0; i < r->finding_count; i++)
-		ret.found[r->findings[i].kind] = true;
-	for (size_t i = 0; i < r->object_count; i++) {
-		buf_add(&names, r->objects[i].name);
-		buf_add_c(&names, ' ');
-	}
-	inspect_free(in);
-	return ret;
-}
-
 static struct result look_done(const char *name, struct buf *b)
 {
-	struct result r = look(name, buf_str(b));
+	struct result r = result_of(name, buf_str(b));
 
 	buf_done(b);
 	return r;
@@ -109,7 +81,7 @@ static void test_formats(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct buf b = written(rows[i].format, NULL, m, 2);
-		struct result r = look(rows[i].name, buf_str(&b));
+		struct result r = result_of(rows[i].name, buf_str(&b));
 
 		assert_true(r.found[INSPECT_EICAR]);
 		assert_true(r.found[INSPECT_SCRIPT_NAME]);
@@ -117,7 +89,7 @@ static void test_formats(void **state)
 		assert_false(r.found[INSPECT_ARCHIVE_TWICE]);
 		assert_false(r.found[INSPECT_ARCHIVE_LINK]);
 		/* Cut short: never clean. */
-		r = look(rows[i].name, str_sub(buf_str(&b), 0, b.n * 2 / 3));
+		r = result_of(rows[i].name, str_sub(buf_str(&b), 0, b.n * 2 / 3));
 		if (rows[i].format != archive_write_set_format_iso9660)
 			assert_true(r.worst > INSPECT_RISK);
 		buf_done(&b);
@@ -150,7 +122,7 @@ static void test_filters(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct buf b = written(archive_write_set_format_raw, rows[i].filter, &m,
 				       1);
-		struct result r = look(rows[i].name, buf_str(&b));
+		struct result r = result_of(rows[i].name, buf_str(&b));
 
 		assert_true(r.found[INSPECT_EICAR]);
 		assert_true(r.found[INSPECT_SCRIPT_NAME]);
@@ -158,12 +130,12 @@ static void test_filters(void **state)
 		assert_false(r.found[INSPECT_ARCHIVE_BROKEN]);
 		assert_false(r.found[INSPECT_ARCHIVE_AFTER]);
 		assert_false(r.found[INSPECT_ARCHIVE_WINDOW]);
-		r = look(rows[i].name, str_sub(buf_str(&b), 0, b.n / 2));
+		r = result_of(rows[i].name, str_sub(buf_str(&b), 0, b.n / 2));
 		/* The old compress has no end: it cannot be missed. */
 		assert_true(r.found[INSPECT_ARCHIVE_BROKEN] ||
 			    rows[i].filter == archive_write_add_filter_compress);
 		buf_add(&b, STR("<html>rest"));
-		r = look(rows[i].name, buf_str(&b));
+		r = result_of(rows[i].name, buf_str(&b));
 		assert_true(r.found[INSPECT_ARCHIVE_AFTER] ||
 			    r.found[INSPECT_ARCHIVE_BROKEN]);
 		assert_true(r.found[INSPECT_EICAR] ||
@@ -289,26 +261,28 @@ static void test_windows(void **state)
 
 	(void)state;
 	memcpy(xz + 20, &crc, 4);
-	assert_true(look("a", str_of(xz, sizeof(xz) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
+	assert_true(
+		result_of("a", str_of(xz, sizeof(xz) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
 	xz[16] = 0x1c;
 	crc = (uint32_t)crc32_z(0, (const unsigned char *)xz + 12, 8);
 	memcpy(xz + 20, &crc, 4);
-	assert_false(look("a", str_of(xz, sizeof(xz) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
-	assert_true(
-		look("a", str_of(lzma, sizeof(lzma) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
+	assert_false(
+		result_of("a", str_of(xz, sizeof(xz) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
+	assert_true(result_of("a", str_of(lzma, sizeof(lzma) - 1))
+			    .found[INSPECT_ARCHIVE_WINDOW]);
 	lzma[4] = 4;
-	assert_false(
-		look("a", str_of(lzma, sizeof(lzma) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
-	assert_true(
-		look("a", str_of(lzip, sizeof(lzip) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
+	assert_false(result_of("a", str_of(lzma, sizeof(lzma) - 1))
+			     .found[INSPECT_ARCHIVE_WINDOW]);
+	assert_true(result_of("a", str_of(lzip, sizeof(lzip) - 1))
+			    .found[INSPECT_ARCHIVE_WINDOW]);
 	lzip[5] = 0x1a;
-	assert_false(
-		look("a", str_of(lzip, sizeof(lzip) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
-	assert_true(
-		look("a", str_of(zstd, sizeof(zstd) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
+	assert_false(result_of("a", str_of(lzip, sizeof(lzip) - 1))
+			     .found[INSPECT_ARCHIVE_WINDOW]);
+	assert_true(result_of("a", str_of(zstd, sizeof(zstd) - 1))
+			    .found[INSPECT_ARCHIVE_WINDOW]);
 	zstd[5] = (char)0x80;
-	assert_false(
-		look("a", str_of(zstd, sizeof(zstd) - 1)).found[INSPECT_ARCHIVE_WINDOW]);
+	assert_false(result_of("a", str_of(zstd, sizeof(zstd) - 1))
+			     .found[INSPECT_ARCHIVE_WINDOW]);
 }
 
 static void test_volume_names(void **state)
@@ -320,9 +294,9 @@ static void test_volume_names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(pieces); i++)
-		assert_true(look(pieces[i], STR("?")).found[INSPECT_ARCHIVE_VOLUME]);
+		assert_true(result_of(pieces[i], STR("?")).found[INSPECT_ARCHIVE_VOLUME]);
 	for (size_t i = 0; i < COUNT_OF(whole); i++)
-		assert_false(look(whole[i], STR("?")).found[INSPECT_ARCHIVE_VOLUME]);
+		assert_false(result_of(whole[i], STR("?")).found[INSPECT_ARCHIVE_VOLUME]);
 }
 
 static void test_not_read(void **state)
@@ -339,8 +313,8 @@ static void test_not_read(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(bytes); i++)
-		assert_true(look("a", bytes[i]).found[INSPECT_ARCHIVE_KIND]);
-	assert_false(look("a", STR("\x60\xea text")).found[INSPECT_ARCHIVE_KIND]);
+		assert_true(result_of("a", bytes[i]).found[INSPECT_ARCHIVE_KIND]);
+	assert_false(result_of("a", STR("\x60\xea text")).found[INSPECT_ARCHIVE_KIND]);
 }
 
 static void u16(struct buf *b, unsigned v)
@@ -427,7 +401,7 @@ static void test_rar_headers(void **state)
 	buf_add(&b, STR("Rar!\x1a\7\0..\x73\x80\0\15\0......????????????"));
 	assert_true(look_done("a.rar", &b).found[INSPECT_ARCHIVE_ENCRYPTED_NAMES]);
 	buf_add(&b, STR("Rar!\x1a\7\0..\x73\1\0\15\0......????????????"));
-	assert_true(look(("a.rar"), buf_str(&b)).found[INSPECT_ARCHIVE_VOLUME]);
+	assert_true(result_of(("a.rar"), buf_str(&b)).found[INSPECT_ARCHIVE_VOLUME]);
 	assert_false(look_done("a.rar", &b).found[INSPECT_ARCHIVE_ENCRYPTED_NAMES]);
 }
 
@@ -530,18 +504,7 @@ static void test_no_memory(void **state)
 			       archive_write_add_filter_gzip, m, 2);
 
 	(void)state;
-	for (long after = 0;; after++) {
-		struct inspect *in;
-
-		mem_fail_on(after, 1000000);
-		in = inspect_new();
-		if (in)
-			assert_true(inspect_file(in, STR("a"), buf_str(&b))->worst >
-				    INSPECT_NOTE);
-		inspect_free(in);
-		if (mem_fail_off() == 0)
-			break;
-	}
+	assert_without_memory("a", buf_str(&b));
 	buf_done(&b);
 }
 

@@ -173,8 +173,7 @@ static bool handler(struct str url)
 	static const char schemes[] =
 		"search-ms: search: ms-msdt: ms-officecmd: "
 		"ms-appinstaller: ms-cxh: ms-cxh-full: "
-		"ms-word: ms-excel: ms-powerpoint: ms-access: "
-		"ms-project: ms-visio: shell: vscode: "
+		"shell: vscode: "
 		"microsoft-edge: ldap: jar: mhtml: ms-its: its: mk:";
 	struct str rest = str_from(schemes), word;
 

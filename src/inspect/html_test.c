@@ -1,5 +1,5 @@
 #include "base/buf.h"
-#include "inspect/page_test.h"
+#include "inspect/look_test.h"
 
 #define TELLS(html, kind) assert_true(tells("a.html", STR(html), INSPECT_HTML_##kind))
 #define QUIET(html, kind) assert_false(tells("a.html", STR(html), INSPECT_HTML_##kind))
@@ -95,6 +95,7 @@ static void test_links(void **state)
 	QUIET("<a href='file:///C:/x'>", UNC);
 	TELLS("<a href='search-ms:query=x'>", HANDLER);
 	QUIET("<a href='tel:1'>", HANDLER);
+	QUIET("<a href='ms-word:ofe|u|https://x.example/a.docx'>", HANDLER);
 	TELLS("<a href='http://legit.com@evil.org/'>", URL_ODD);
 	TELLS("<a href='http://3232235777/'>", URL_ODD);
 	QUIET("<a href='http://10.1.2.3/?a@b'>", URL_ODD);
@@ -133,7 +134,7 @@ static void test_smuggling(void **state)
 		add_file(&b, joints[i]);
 		buf_add(&b, STR("'; y</script>"));
 		l = look_at("a.html", buf_str(&b));
-		assert_true(told(&l, INSPECT_HTML_PAYLOAD));
+		assert_true(told(l.r, INSPECT_HTML_PAYLOAD));
 		assert_true(has_child(&l, "", 108));
 		inspect_free(l.in);
 	}
@@ -183,7 +184,7 @@ static void test_claimed(void **state)
 	(void)state;
 	inspect_feed(in, STR("Content-Type: text/html\r\n\r\n<a href=\"javascript:x\">"));
 	l.r = inspect_finish(in);
-	assert_true(told(&l, INSPECT_HTML_SCRIPT_URL));
+	assert_true(told(l.r, INSPECT_HTML_SCRIPT_URL));
 	inspect_free(in);
 }
 

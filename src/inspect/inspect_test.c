@@ -1,14 +1,4 @@
-#include "base/mem.h"
-#include "base/test.h"
-#include "inspect/inspect.h"
-
-static bool told(const struct inspect_report *r, enum inspect_finding_kind kind)
-{
-	for (size_t i = 0; i < r->finding_count; i++)
-		if (r->findings[i].kind == kind)
-			return true;
-	return false;
-}
+#include "inspect/look_test.h"
 
 static void test_eicar_in_a_part(void **state)
 {
@@ -33,6 +23,31 @@ static void test_eicar_in_a_part(void **state)
 	assert_true(told(r, INSPECT_NAME_DOUBLE));
 	assert_int_equal(r->mime_finding_count, 0);
 	inspect_free(in);
+}
+
+/* Whatever stands before it, and however often: the one that counts is told. */
+static void test_many_findings_hide_none(void **state)
+{
+	struct buf mail = { 0 };
+	struct inspect *in = inspect_new();
+	const struct inspect_report *r;
+
+	(void)state;
+	buf_add(&mail, STR("MIME-Version: 1.0\r\n"
+			   "Content-Type: multipart/mixed; boundary=b\r\n\r\n"));
+	for (int i = 0; i < 1500; i++)
+		buf_printf(&mail, "--b\r\nContent-Type: a/b; name=%d.zip\r\n\r\n%d\r\n",
+			   i, i);
+	buf_add(&mail,
+		STR("--b\r\nContent-Type: a/b; name=a.exe\r\n\r\nMZ\r\n--b--\r\n"));
+	inspect_feed(in, buf_str(&mail));
+	r = inspect_finish(in);
+	assert_true(told(r, INSPECT_ARCHIVE_NAME));
+	assert_true(told(r, INSPECT_EXECUTABLE));
+	assert_true(told(r, INSPECT_EXECUTABLE_NAME));
+	assert_true(r->worst >= INSPECT_RISK);
+	inspect_free(in);
+	buf_done(&mail);
 }
 
 static void test_plain_text_is_nothing(void **state)
@@ -75,6 +90,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_eicar_in_a_part),
+		cmocka_unit_test(test_many_findings_hide_none),
 		cmocka_unit_test(test_plain_text_is_nothing),
 		cmocka_unit_test(test_no_memory),
 	};

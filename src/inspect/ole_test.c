@@ -1,25 +1,8 @@
-#include "base/test.h"
 #include "inspect/cfb_build.h"
-#include "inspect/inspect.h"
+#include "inspect/look_test.h"
 #include "inspect/vba.h"
 
 static struct inspect *in;
-
-static bool told(const struct inspect_report *r, enum inspect_finding_kind kind)
-{
-	for (size_t i = 0; i < r->finding_count; i++)
-		if (r->findings[i].kind == kind)
-			return true;
-	return false;
-}
-
-static const struct inspected *named(const struct inspect_report *r, struct str name)
-{
-	for (size_t i = 0; i < r->object_count; i++)
-		if (str_eq(r->objects[i].name, name))
-			return &r->objects[i];
-	return NULL;
-}
 
 static const struct inspect_report *look(struct build *b)
 {

@@ -1,7 +1,7 @@
 #include <zlib.h>
 
 #include "base/buf.h"
-#include "inspect/page_test.h"
+#include "inspect/look_test.h"
 
 #define HEAD "%PDF-1.7\n"
 #define TELLS(objects, kind) \
@@ -68,7 +68,7 @@ static void test_javascript_in_streams(void **state)
 	buf_add(&b, STR(HEAD "1 0 obj << /JS 7 0 R >> endobj\n"));
 	add_stream(&b, 7, "/Length 8 0 R", STR("media.newPlayer(null)"));
 	l = look_at("a.pdf", buf_str(&b));
-	assert_true(told(&l, INSPECT_PDF_JS_EXPLOIT));
+	assert_true(told(l.r, INSPECT_PDF_JS_EXPLOIT));
 	assert_true(has_child(&l, "javascript", 22));
 	inspect_free(l.in);
 	buf_clear(&b);
@@ -153,8 +153,8 @@ static void test_embedded(void **state)
 	add_stream(&b, 8, "/Type /EmbeddedFile", STR("MZ12345"));
 	buf_add(&b, STR("5 0 obj << /Type /Filespec /EF << /F 8 0 R >> /F (a.exe) >>"));
 	l = look_at("a.pdf", buf_str(&b));
-	assert_true(told(&l, INSPECT_PDF_EMBEDDED));
-	assert_true(told(&l, INSPECT_EXECUTABLE_NAME));
+	assert_true(told(l.r, INSPECT_PDF_EMBEDDED));
+	assert_true(told(l.r, INSPECT_EXECUTABLE_NAME));
 	assert_true(has_child(&l, "a.exe", 7));
 	inspect_free(l.in);
 	buf_clear(&b);

@@ -1,4 +1,4 @@
-#include "inspect/page_test.h"
+#include "inspect/look_test.h"
 
 #include "base/buf.h"
 
@@ -162,8 +162,8 @@ static void test_eps_header(void **state)
 
 	(void)state;
 	l = look_at("a.eps", str_of(good, sizeof(good) - 1));
-	assert_true(told(&l, INSPECT_PS_CHANGE));
-	assert_false(told(&l, INSPECT_PS_EPS_HEADER));
+	assert_true(told(l.r, INSPECT_PS_CHANGE));
+	assert_false(told(l.r, INSPECT_PS_EPS_HEADER));
 	assert_true(has_child(&l, "preview.tif", 3));
 	inspect_free(l.in);
 	memcpy(wrong, good, sizeof(good));

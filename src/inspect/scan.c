@@ -28,16 +28,17 @@ void scan_tell(struct scan *s, const struct object *o, enum inspect_finding_kind
 	       uint64_t offset, struct str excerpt)
 {
 	struct inspect_finding *grown;
+	struct told *told = &s->told[kind];
 
-	for (size_t i = s->finding_count; i > 0; i--)
-		if (s->findings[i - 1].kind == kind && s->findings[i - 1].object == o->id)
+	for (size_t i = 0; i < told->count; i++)
+		if (told->objects[i] == o->id)
 			return;
-	/* The last place is for a kind that is worse than a note. */
-	if (s->finding_count >= SCAN_FINDINGS_MAX)
+	if (told->count == SCAN_KIND_MAX)
 		return;
 	grown = grow(s, s->findings, s->finding_count, &s->finding_room, sizeof(*grown));
 	if (!grown)
 		return;
+	told->objects[told->count++] = o->id;
 	s->findings = grown;
 	s->findings[s->finding_count++] = (struct inspect_finding){
 		.kind = kind,

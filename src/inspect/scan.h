@@ -20,8 +20,7 @@
 enum {
 	SCAN_DEPTH_MAX = 24,      /* objects within objects */
 	SCAN_OBJECTS_MAX = 20000, /* of one message */
-	SCAN_FINDINGS_MAX =
-		1000, /* kept; each kind once for each object, beyond it counted */
+	SCAN_KIND_MAX = 32,       /* objects for which one kind of finding is kept */
 	SCAN_EXCERPT_MAX = 80,    /* bytes of an excerpt */
 	SCAN_NAME_MAX = 1024,     /* bytes of a name of a member */
 	SCAN_NAMES_MAX = 32,      /* names of one object */
@@ -57,7 +56,11 @@ struct child {
 	bool truncated;
 };
 
-/* The same kind for the same object is kept once, with the first place. */
+/*
+ * The same kind for the same object is kept once, with the first place, and a kind for
+ * its first SCAN_KIND_MAX objects: however many findings there are, none hides another
+ * kind.
+ */
 void scan_tell(struct scan *s, const struct object *o, enum inspect_finding_kind kind,
 	       uint64_t offset, struct str excerpt);
 

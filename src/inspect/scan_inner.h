@@ -6,7 +6,14 @@
 #include "inspect/inspect.h"
 #include "inspect/scan.h"
 
+/* The objects for which a kind was told. */
+struct told {
+	uint32_t objects[SCAN_KIND_MAX];
+	uint8_t count;
+};
+
 struct scan {
+	struct told told[INSPECT_FINDING_COUNT];
 	struct arena arena; /* of all that the report keeps */
 	struct inspected *objects;
 	size_t object_count, object_room;

@@ -1,8 +1,6 @@
 #include <zlib.h>
 
-#include "base/mem.h"
-#include "base/test.h"
-#include "inspect/inspect.h"
+#include "inspect/look_test.h"
 
 static const char eicar[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$"
 			    "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
@@ -123,41 +121,15 @@ static void zip_add(struct buf *b, struct made *m, size_t n)
 	end_add(b, directory, (unsigned)n, STR(""));
 }
 
-/* What is told of a file, and its objects' names. */
-struct result {
-	bool found[INSPECT_FINDING_COUNT];
-	size_t objects;
-	enum inspect_grade worst;
-	char names[512]; /* of the objects, a blank behind each */
-};
-
-static struct result look(struct str bytes)
-{
-	struct inspect *in = inspect_new();
-	const struct inspect_report *r = inspect_file(in, STR("a.zip"), bytes);
-	struct result ret = { .objects = r->object_count, .worst = r->worst };
-	struct buf names = BUF_OVER(ret.names);
-
-	names.bytes_max = sizeof(ret.names) - 1;
-	for (size_t i = 0; i < r->finding_count; i++)
-		ret.found[r->findings[i].kind] = true;
-	for (size_t i = 0; i < r->object_count; i++) {
-		buf_add(&names, r->objects[i].name);
-		buf_add_c(&names, ' ');
-	}
-	inspect_free(in);
-	return ret;
-}
-
 static struct result look_done(struct buf *b)
 {
-	struct result r = look(buf_str(b));
+	struct result r = result_of("a.zip", buf_str(b));
 
 	buf_done(b);
 	return r;
 }
 
-static struct result look_at(struct made *m, size_t n)
+static struct result look_made(struct made *m, size_t n)
 {
 	struct buf b = { 0 };
 
@@ -176,14 +148,14 @@ static void test_ordinary(void **state)
 		  .data = STR("a PK\3\4 and no header"),
 		  .mode = 0100644 },
 	};
-	struct result r = look_at(m, 3);
+	struct result r = look_made(m, 3);
 
 	(void)state;
 	assert_int_equal(r.objects, 3);
 	assert_true(r.worst == INSPECT_NOTE);
 	assert_true(r.found[INSPECT_ARCHIVE_NAME]);
 	m[1].data = EICAR;
-	r = look_at(m, 3);
+	r = look_made(m, 3);
 	assert_true(r.found[INSPECT_EICAR]);
 	assert_non_null(strstr(r.names, "folder/a.txt"));
 }
@@ -200,7 +172,7 @@ static void test_nested(void **state)
 	(void)state;
 	zip_add(&inner, in, 2);
 	out.data = buf_str(&inner);
-	r = look_at(&out, 1);
+	r = look_made(&out, 1);
 	assert_true(r.found[INSPECT_EICAR]);
 	assert_int_equal(r.objects, 4);
 	assert_false(r.found[INSPECT_ZIP_DIRECTORIES] || r.found[INSPECT_ZIP_HIDDEN] ||
@@ -211,31 +183,31 @@ static void test_nested(void **state)
 static void test_names_differ(void **state)
 {
 	struct made m = { .name = "good.txt", .local_name = "evil.exe", .data = EICAR };
-	struct result r = look_at(&m, 1);
+	struct result r = look_made(&m, 1);
 
 	(void)state;
 	assert_true(r.found[INSPECT_ZIP_NAMES] && r.found[INSPECT_EXECUTABLE_NAME]);
 	m.local_name = NULL;
-	assert_false(look_at(&m, 1).found[INSPECT_ZIP_NAMES]);
+	assert_false(look_made(&m, 1).found[INSPECT_ZIP_NAMES]);
 	/* Info-ZIP's field for names in UTF-8. */
 	m.extra = STR("up\15\0\1....evil.exe");
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_true(r.found[INSPECT_ZIP_NAMES] && r.found[INSPECT_EXECUTABLE_NAME]);
 	m.name = "g\x81.exe";
 	m.extra = STR("up\14\0\1....g\xc3\xbc.exe");
-	assert_false(look_at(&m, 1).found[INSPECT_ZIP_NAMES]);
+	assert_false(look_made(&m, 1).found[INSPECT_ZIP_NAMES]);
 }
 
 static void test_methods_differ(void **state)
 {
 	struct made m = { .name = "a", .data = EICAR, .method = 0, .local_method = 9 };
-	struct result r = look_at(&m, 1);
+	struct result r = look_made(&m, 1);
 
 	(void)state;
 	assert_true(r.found[INSPECT_ZIP_METHOD] && r.found[INSPECT_EICAR]);
 	m.method = 8;
 	m.local_method = 1;
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_true(r.found[INSPECT_ZIP_METHOD] && r.found[INSPECT_EICAR]);
 }
 
@@ -249,10 +221,10 @@ static void test_method_lies(void **state)
 	(void)state;
 	deflate_add(&packed, EICAR);
 	m.data = buf_str(&packed);
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_false(r.found[INSPECT_ZIP_METHOD]);
 	m.crc = (uint32_t)crc32_z(0, (const unsigned char *)eicar, EICAR.n);
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_true(r.found[INSPECT_ZIP_METHOD] && r.found[INSPECT_EICAR]);
 	buf_done(&packed);
 }
@@ -260,19 +232,19 @@ static void test_method_lies(void **state)
 static void test_size_lies(void **state)
 {
 	struct made m = { .name = "a", .data = EICAR, .method = 8, .packed = 5 };
-	struct result r = look_at(&m, 1);
+	struct result r = look_made(&m, 1);
 
 	(void)state;
 	assert_true(r.found[INSPECT_ZIP_SIZE] && r.found[INSPECT_EICAR]);
 	m.method = 0;
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_true(r.found[INSPECT_ZIP_SIZE] && r.found[INSPECT_EICAR]);
 	m.packed = 0;
 	m.central_packed = 9;
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_true(r.found[INSPECT_ZIP_SIZE] && r.found[INSPECT_EICAR]);
 	m.central_packed = 0;
-	assert_false(look_at(&m, 1).found[INSPECT_ZIP_SIZE]);
+	assert_false(look_made(&m, 1).found[INSPECT_ZIP_SIZE]);
 }
 
 static void test_hidden(void **state)
@@ -327,12 +299,12 @@ static void test_directory_broken(void **state)
 	head_add(&b, &m[0], true);
 	head_add(&b, &m[1], true);
 	end_add(&b, directory, 1, STR(""));
-	assert_true(look(buf_str(&b)).found[INSPECT_EICAR]);
+	assert_true(result_of("a.zip", buf_str(&b)).found[INSPECT_EICAR]);
 	assert_true(look_done(&b).found[INSPECT_ZIP_DIRECTORY]);
 	m[1].at = 100000; /* leads nowhere */
-	assert_true(look_at(m, 2).found[INSPECT_ZIP_DIRECTORY]);
+	assert_true(look_made(m, 2).found[INSPECT_ZIP_DIRECTORY]);
 	m[1].at = 0;
-	assert_false(look_at(m, 2).found[INSPECT_ZIP_DIRECTORY]);
+	assert_false(look_made(m, 2).found[INSPECT_ZIP_DIRECTORY]);
 }
 
 static void test_several(void **state)
@@ -440,28 +412,28 @@ static void test_overlap(void **state)
 			    { .name = "b.txt", .data = STR("b") } };
 
 	(void)state;
-	assert_false(look_at(m, 2).found[INSPECT_ZIP_OVERLAP]);
+	assert_false(look_made(m, 2).found[INSPECT_ZIP_OVERLAP]);
 	m[1].at = 1; /* the same local header */
-	assert_true(look_at(m, 2).found[INSPECT_ZIP_OVERLAP]);
+	assert_true(look_made(m, 2).found[INSPECT_ZIP_OVERLAP]);
 }
 
 static void test_locked(void **state)
 {
 	struct made m = { .name = "a.exe", .data = EICAR, .method = 8, .flags = 1 };
-	struct result r = look_at(&m, 1);
+	struct result r = look_made(&m, 1);
 
 	(void)state;
 	assert_true(r.found[INSPECT_ZIP_FAKE_LOCK] && r.found[INSPECT_EICAR]);
 	assert_false(r.found[INSPECT_ARCHIVE_ENCRYPTED]);
 	m.data = STR("......");
 	m.crc = 1;
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_true(r.found[INSPECT_ARCHIVE_ENCRYPTED] && !r.found[INSPECT_EICAR]);
 	assert_true(r.found[INSPECT_EXECUTABLE_NAME]);
 	assert_false(r.found[INSPECT_ZIP_FAKE_LOCK] || r.found[INSPECT_ARCHIVE_BROKEN]);
 	m.method = 99;
 	m.flags = 0;
-	assert_true(look_at(&m, 1).found[INSPECT_ARCHIVE_ENCRYPTED]);
+	assert_true(look_made(&m, 1).found[INSPECT_ARCHIVE_ENCRYPTED]);
 }
 
 static void test_unknown_method(void **state)
@@ -471,11 +443,11 @@ static void test_unknown_method(void **state)
 
 	(void)state;
 	m.crc = 1;
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_true(r.found[INSPECT_ARCHIVE_METHOD] && !r.found[INSPECT_ARCHIVE_BROKEN]);
 	m.method = 8;
 	m.local_method = 1;
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_true(r.found[INSPECT_ARCHIVE_BROKEN] && !r.found[INSPECT_ARCHIVE_METHOD]);
 }
 
@@ -486,7 +458,7 @@ static void test_volumes(void **state)
 
 	(void)state;
 	zip_add(&b, &m, 1);
-	assert_false(look(buf_str(&b)).found[INSPECT_ARCHIVE_VOLUME]);
+	assert_false(result_of("a.zip", buf_str(&b)).found[INSPECT_ARCHIVE_VOLUME]);
 	b.p[b.n - 22 + 4] = 2;
 	assert_true(look_done(&b).found[INSPECT_ARCHIVE_VOLUME]);
 }
@@ -498,36 +470,36 @@ static void test_names(void **state)
 	struct made leads = { .name = "a/../../x", .data = STR("x") };
 	struct made twice[] = { { .name = "t.txt", .data = STR("x") },
 				{ .name = "t.txt", .data = EICAR } };
-	struct result r = look_at(m, 2);
+	struct result r = look_made(m, 2);
 
 	(void)state;
 	assert_true(r.found[INSPECT_ARCHIVE_FOLDER]);
 	m[1].name = "b.pdf /a.pdf .cmd";
-	assert_false(look_at(m, 2).found[INSPECT_ARCHIVE_FOLDER]);
-	assert_true(look_at(&leads, 1).found[INSPECT_NAME_PATH]);
+	assert_false(look_made(m, 2).found[INSPECT_ARCHIVE_FOLDER]);
+	assert_true(look_made(&leads, 1).found[INSPECT_NAME_PATH]);
 	leads.name = "C:x";
-	assert_true(look_at(&leads, 1).found[INSPECT_NAME_PATH]);
+	assert_true(look_made(&leads, 1).found[INSPECT_NAME_PATH]);
 	leads.name = "a..b/..c";
-	assert_false(look_at(&leads, 1).found[INSPECT_NAME_PATH]);
-	r = look_at(twice, 2);
+	assert_false(look_made(&leads, 1).found[INSPECT_NAME_PATH]);
+	r = look_made(twice, 2);
 	assert_true(r.found[INSPECT_ARCHIVE_TWICE] && r.found[INSPECT_EICAR]);
 	twice[1].name = "u.txt";
-	assert_false(look_at(twice, 2).found[INSPECT_ARCHIVE_TWICE]);
+	assert_false(look_made(twice, 2).found[INSPECT_ARCHIVE_TWICE]);
 }
 
 static void test_links(void **state)
 {
 	struct made m = { .name = "d/l", .data = STR("../x"), .mode = 0120777 };
-	struct result r = look_at(&m, 1);
+	struct result r = look_made(&m, 1);
 
 	(void)state;
 	assert_true(r.found[INSPECT_ARCHIVE_LINK] && !r.found[INSPECT_NAME_PATH]);
 	m.data = STR("../../x");
-	assert_true(look_at(&m, 1).found[INSPECT_NAME_PATH]);
+	assert_true(look_made(&m, 1).found[INSPECT_NAME_PATH]);
 	m.mode = 020644;
-	assert_true(look_at(&m, 1).found[INSPECT_ARCHIVE_DEVICE]);
+	assert_true(look_made(&m, 1).found[INSPECT_ARCHIVE_DEVICE]);
 	m.mode = 0100644;
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_false(r.found[INSPECT_ARCHIVE_LINK] || r.found[INSPECT_ARCHIVE_DEVICE]);
 }
 
@@ -544,10 +516,10 @@ static void test_bombs(void **state)
 	(void)state;
 	assert_non_null(zeros);
 	m.data = str_of(zeros, big);
-	r = look_at(&m, 1);
+	r = look_made(&m, 1);
 	assert_true(r.found[INSPECT_RATIO]);
 	m.data = str_of(zeros, 8 * MIB);
-	assert_false(look_at(&m, 1).found[INSPECT_RATIO]);
+	assert_false(look_made(&m, 1).found[INSPECT_RATIO]);
 	local_add(&b, &m);
 	directory = b.n;
 	for (unsigned i = 0; i < 500; i++) {
@@ -577,7 +549,6 @@ static void test_many(void **state)
 	assert_true(r.found[INSPECT_OBJECTS]);
 }
 
-/* Each allocation fails in turn: never a crash, never clean. */
 static void test_no_memory(void **state)
 {
 	struct made m[] = { { .name = "a.txt", .data = STR("text") },
@@ -586,18 +557,7 @@ static void test_no_memory(void **state)
 
 	(void)state;
 	zip_add(&b, m, 2);
-	for (long after = 0;; after++) {
-		struct inspect *in;
-
-		mem_fail_on(after, 1000000);
-		in = inspect_new();
-		if (in)
-			assert_true(inspect_file(in, STR("a.zip"), buf_str(&b))->worst >
-				    INSPECT_NOTE);
-		inspect_free(in);
-		if (mem_fail_off() == 0)
-			break;
-	}
+	assert_without_memory("a.zip", buf_str(&b));
 	buf_done(&b);
 }
 

@@ -10,6 +10,9 @@
 enum {
 	PROGRAMS_MAX = 64, /* inspectors that are kept for the next message */
 	EXCERPT_SHOWN = 60,
+	FINDINGS_NOTED =
+		20, /* of one message: what came of it must find room behind them */
+	REPORT_BYTES_MAX = 64 << 20,
 };
 
 #define SET(field) offsetof(struct inspection_settings, field)
@@ -194,6 +197,7 @@ struct judging {
 	struct transcript *note;
 	struct arena *arena;
 	struct smtp_reply reply;
+	size_t noted, count;
 };
 
 struct judged {
@@ -202,19 +206,24 @@ struct judged {
 
 static void judge(struct judging *j, const struct judged *f)
 {
-	bool refused = asked_for(j->settings, f->id, f->grade, f->class);
+	bool asked = asked_for(j->settings, f->id, f->grade, f->class);
+	bool refused = asked && smtp_reply_ok(j->reply); /* by the first of them */
 	char shown[EXCERPT_SHOWN * ESCAPE_BYTES_MAX];
 	struct buf b = BUF_OVER(shown);
 
-	if (str_eq(f->grade, inspect_grade_id(INSPECT_NOTE)) && !refused)
+	if (str_eq(f->grade, inspect_grade_id(INSPECT_NOTE)) && !asked)
 		return;
+	j->count++;
+	if (j->noted == FINDINGS_NOTED && !refused)
+		return;
+	j->noted += !refused;
 	escape_add(&b, ESCAPE_PLAIN, str_sub(f->excerpt, 0, EXCERPT_SHOWN));
 	transcript_notef(j->note, NOTE_DECISION, loop_wall_us(),
 			 "inspect: %.*s %.*s in %.*s: %.*s%s%.*s", STR_ARG(f->grade),
 			 STR_ARG(f->id), STR_ARG(f->where), STR_ARG(f->text),
 			 b.n ? ": " : "", STR_ARG(buf_str(&b)));
 	buf_done(&b);
-	if (!refused || !smtp_reply_ok(j->reply))
+	if (!refused)
 		return;
 	j->reply = REPLY(554, 5, 7, 1, "");
 	j->reply.text = arena_printf(j->arena,
@@ -252,6 +261,9 @@ static struct smtp_reply judge_all(struct judging *j, const struct inspect_repor
 				 .where = STR("the message"),
 			 });
 	}
+	if (j->count > j->noted + 1)
+		transcript_notef(j->note, NOTE_DECISION, loop_wall_us(),
+				 "inspect: %zu findings in all", j->count);
 	return j->reply;
 }
 
@@ -260,14 +272,19 @@ CO struct smtp_reply inspection_run(struct inspection *in,
 				    const struct inspection_content *content,
 				    struct arena *a, struct transcript *note)
 {
+	/* The report's, which does not count as the client's envelope. */
+	CLEANUP(arena_done) struct arena arena = { .bytes_max = REPORT_BYTES_MAX };
 	struct task t = {
 		.in = in,
 		.content = content,
 		.program = { .fd = -1 },
 		.until_us = inspector_now_us() + settings->time_us,
-		.arena = a,
+		.arena = &arena,
 	};
-	struct judging j = { settings, note, a, REPLY(250, 2, 0, 0, "") };
+	struct judging j = { .settings = settings,
+			     .note = note,
+			     .arena = a,
+			     .reply = REPLY(250, 2, 0, 0, "") };
 	int64_t from_us = loop_now_us();
 	int rc = pool_run(in->pool, task_run, &t, "inspection");
 

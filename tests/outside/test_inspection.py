@@ -1,9 +1,12 @@
 """The server looks into mail before it says 250, in processes that may die."""
+import io
 import os
 import signal
 import subprocess
+import zipfile
 
 from dialogue import stuffed
+from server import BUILT
 from test_inspect import EICAR, mail
 from waiting import until
 
@@ -48,6 +51,23 @@ def test_what_the_rules_name_is_refused(new_postern):
     assert outcome(postern, mail("a.txt", bytes(3000000) + EICAR))[0] == 554
     assert outcome(postern, mail("a.txt", bytes(3000000)))[0] == 250
     postern.wait_delivered(2)
+
+
+def test_many_findings_hide_none(new_postern):
+    """Neither what counts, nor what came of it in the record; many members are no trouble."""
+    postern = new_postern(more=RULES.replace("2s", "30s")).start()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as z:
+        for number in range(5000):
+            z.writestr(f"{number:04}-{'x' * 60}.iso", b"text")
+    assert outcome(postern, mail("a.zip", packed.getvalue()))[0] == 250
+    with zipfile.ZipFile(packed, "a") as z:
+        z.writestr("last", EICAR)
+    code, text = outcome(postern, mail("a.zip", packed.getvalue()))
+    assert code == 554 and "eicar" in str(text), text
+    told = subprocess.run([BUILT, "explain", "127.0.0.1", "-c", postern.conf, "--width", "200"],
+                          capture_output=True, timeout=60, check=False).stdout
+    assert b"findings in all" in told and b"content: the EICAR" in told, told
 
 
 def test_without_rules_nothing_is_inspected(postern):
