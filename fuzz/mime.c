@@ -7,12 +7,16 @@
 
 enum { WORK_BASE = 40 * 1024 * 1024, WORK_PER_BYTE = 100 };
 
-/* Views may come in another order when two readings of the same bytes run: a sum. */
+/*
+ * Views may come in another order when two readings of the same bytes run: a sum. If there
+ * are more than the tree keeps, which of them it keeps hangs on that order.
+ */
 static uint64_t summary(const struct tree *t)
 {
+	size_t views = t->view_count < TREE_VIEWS_MAX ? t->view_count : 0;
 	uint64_t sum = t->part_count * 3 + t->view_count;
 
-	for (size_t i = 0; i < t->view_count; i++)
+	for (size_t i = 0; i < views; i++)
 		sum += hash_str(buf_str(&t->views[i].bytes)) *
 			       (t->views[i].decoder + 1u) +
 		       hash_str(str_from(t->views[i].rule));

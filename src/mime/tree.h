@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "mime/parse.h"
 
-enum { TREE_VIEWS_MAX = 400, TREE_PARTS_MAX = 400 };
+enum { TREE_VIEWS_MAX = 2000, TREE_PARTS_MAX = 400 };
 
 struct tree_view {
 	uint32_t id, part;
