@@ -8,8 +8,8 @@
 enum { WORK_BASE = 40 * 1024 * 1024, WORK_PER_BYTE = 100 };
 
 /*
- * Views may come in another order when two readings of the same bytes run: a sum. If there
- * are more than the tree keeps, which of them it keeps hangs on that order.
+ * Views may come in another order when two readings of the same bytes run: a sum. If
+ * there are more than the tree keeps, which of them it keeps hangs on that order.
  */
 static uint64_t summary(const struct tree *t)
 {

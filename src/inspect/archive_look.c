@@ -23,6 +23,8 @@ enum {
 	TAR_SUM_BYTES = 8,
 	XZ_FOOTER_BYTES = 12,
 	XZ_LZMA2 = 0x21,
+	CPIO_NAME_AT = 94, /* in a header of the newer forms: eight hex digits */
+	CPIO_NAME_MAX = 65536,
 	XAR_TOC_MAX_MIB = 4,
 };
 
@@ -280,6 +282,19 @@ static bool xar_too_big(struct str bytes)
 	return made > XAR_TOC_MAX_MIB * MIB;
 }
 
+/* The length of a name, which libarchive makes room for before there are so many bytes.
+ */
+static bool cpio_too_big(struct str header)
+{
+	struct str digits = str_sub(header, CPIO_NAME_AT, 8);
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < digits.n; i++)
+		n = n << 4 |
+		    (unsigned)(ch_hex(digits.p[i]) ? ch_hex_value(digits.p[i]) : 0);
+	return n > CPIO_NAME_MAX;
+}
+
 bool archive_window_too_big(enum file_type type, struct str bytes)
 {
 	switch (type) {
@@ -295,6 +310,9 @@ bool archive_window_too_big(enum file_type type, struct str bytes)
 		return seven_too_big(bytes);
 	case TYPE_XAR:
 		return xar_too_big(bytes);
+	case TYPE_CPIO:
+		return any_too_big(bytes, STR("070701"), cpio_too_big) ||
+		       any_too_big(bytes, STR("070702"), cpio_too_big);
 	default:
 		return false;
 	}

@@ -250,6 +250,24 @@ static void test_bomb(void **state)
 }
 
 /* Decoders that would keep 128 MiB and more, by what their headers say. */
+/* A name of a gigabyte is not made room for, wherever its header stands. */
+static void test_cpio_name(void **state)
+{
+	static const char head[] =
+		"07070100000000000081a400000000000000000000000000000000"
+		"00000000000000000000000000000000000000000";
+	struct buf b = { 0 };
+
+	(void)state;
+	buf_printf(&b, "%.94s0000000600000000a.txt", head);
+	buf_add(&b, STR("\0"));
+	buf_printf(&b, "%.94s4000000000000000b", head);
+	assert_true(result_of("a", buf_str(&b)).found[INSPECT_ARCHIVE_WINDOW]);
+	b.p[b.n - 17] = '0';
+	assert_false(result_of("a", buf_str(&b)).found[INSPECT_ARCHIVE_WINDOW]);
+	buf_done(&b);
+}
+
 static void test_windows(void **state)
 {
 	char xz[] = "\xfd"
@@ -519,6 +537,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_tar_behind_tar),
 		cmocka_unit_test(test_bomb),
+		cmocka_unit_test(test_cpio_name),
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_volume_names),
 		cmocka_unit_test(test_not_read),
