@@ -26,7 +26,7 @@ enum {
 	SCAN_NAMES_MAX = 32,      /* names of one object */
 	SCAN_RATIO_MAX = 250,     /* bytes given out for each byte of the message … */
 	SCAN_RATIO_FREE_MIB = 32, /* … beyond so many */
-	SCAN_BYTES_MAX_MIB = 512, /* given out in all, whatever the message's size */
+	SCAN_BYTES_MAX_MIB = 160, /* given out in all: two seconds of work, not more */
 	SCAN_OBJECT_MAX_MIB = 64, /* of one object's content */
 };
 
