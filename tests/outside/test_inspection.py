@@ -8,6 +8,7 @@ import zipfile
 from dialogue import stuffed
 from server import BUILT
 from test_inspect import EICAR, mail
+from test_service import family
 from waiting import until
 
 RULES = 'inspect { reject = ["bad", "executable"], time = 2s }'
@@ -25,19 +26,22 @@ def outcome(postern, content):
 
 
 def inspectors(postern):
-    """Of this server: its grandchildren with that word in their command line."""
+    """Of this server: children of any thread of the worker with that word in their command."""
     found = []
-    for child in children(postern.process.pid):
-        for pid in children(child):
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                if b"inspector" in f.read():
-                    found.append(pid)
-    return found
+    for worker in family(postern.process.pid)[1:]:
+        for task in os.listdir(f"/proc/{worker}/task"):
+            found += [pid for pid in read(f"/proc/{worker}/task/{task}/children").split()
+                      if b"inspector" in read(f"/proc/{int(pid)}/cmdline")]
+    return [int(pid) for pid in found]
 
 
-def children(pid):
-    out = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, check=False).stdout
-    return [int(word) for word in out.split()]
+def read(path):
+    """Empty when that process or thread has ended meanwhile."""
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
 
 
 def test_what_the_rules_name_is_refused(new_postern):
